@@ -1,0 +1,42 @@
+# make run        the arena on this machine
+# make test       everything, in ten minutes after installing
+# make test-long  the longer forms too
+.DEFAULT_GOAL := run
+.PHONY: run test test-long check chromium clean
+
+CANDIDATES := python3 python3.13 python3.12 python3.11 python
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+run: .venv/.installed
+	$(BIN)/python app.py
+
+test: .venv/.installed-dev chromium check
+	$(BIN)/python -m pytest
+
+test-long: .venv/.installed-dev chromium check
+	$(BIN)/python -m pytest -m 'long or not long'
+
+check: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+chromium:
+	@sh tests/install_chromium.sh
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found; install one, for example: sudo apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python lacks venv; install it with: sudo apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: .venv/bin/python requirements.txt constraints.txt
+	$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf .venv var

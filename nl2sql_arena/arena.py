@@ -1,0 +1,116 @@
+"""A battle: one question, two answers on sides shuffled here, one vote. Nothing in this room decides what a browser may see.
+
+`fight` does everything up to the kept battle; `Battle` stays on the server until the vote.
+"""
+
+import secrets
+from dataclasses import dataclass, replace
+
+from nl2sql_arena.compare import Difference, difference
+from nl2sql_arena.engine import Cancelled
+from nl2sql_arena.errors import BadInput, Infrastructure
+from nl2sql_arena.services import Profile, Services
+from nl2sql_arena.types import Answer, Battle, Example, OnToken, Request, Winner
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a visitor asked for; `example` when the question is one of the examples, word for word."""
+
+    question: str
+    db: str
+    models: tuple[str, str]
+    blind: bool
+    voter: str
+    example: Example | None = None
+
+
+def new_ask(services: Services, profile: Profile, question: str, db: str, models: tuple[str, str], blind: bool, voter: str) -> Ask:
+    """Validated, with sides shuffled when blind. Raises BadInput."""
+    for name in models:
+        if name not in profile.models:
+            raise BadInput(f"The model '{name}' is not offered here; choose one of {', '.join(profile.models)}.")
+    if models[0] == models[1]:
+        raise BadInput("Choose two different models; a model cannot be compared with itself.")
+    example = next((each for each in services.examples(db, "arena") if each.question == question.strip()), None)
+    shuffled = models if not blind or secrets.randbelow(2) else (models[1], models[0])
+    return Ask(question.strip(), db, shuffled, blind, voter, example)
+
+
+def fight(
+    services: Services, profile: Profile, ask: Ask, on_token: OnToken | None = None, cancelled: Cancelled | None = None
+) -> Battle:
+    """Both answers, run, compared and kept when they can be voted on. Raises BadInput, ModelUnavailable, StoreError."""
+    battle_id = secrets.token_urlsafe(18)
+    requests = [Request(battle_id, model, ask.db, ask.question) for model in ask.models]
+    answers = {answer.model: answer for answer in services.engine.answers(requests, on_token, cancelled)}
+    a, b = (answers[model] for model in ask.models)
+    example = ask.example
+    battle = Battle(
+        id=battle_id,
+        question=ask.question,
+        db=ask.db,
+        example_id=example.id if example else "",
+        split=example.split if example else _split_of_typed(services, ask),
+        blind=ask.blind,
+        profile=profile.kind,
+        a=a,
+        b=b,
+    )
+    if votable(battle):
+        keep(services, battle, ask.voter, "example" if example else "typed")
+    return battle
+
+
+def _split_of_typed(services: Services, ask: Ask) -> str:
+    """A typed question that is a dev or test question keeps its split, so that it never becomes training data."""
+    typed = normalised(ask.question)
+    return next((each.split for each in services.examples(ask.db, "all") if normalised(each.question) == typed), "")
+
+
+def normalised(question: str) -> str:
+    """Lower-case letters and digits only: what makes two questions the same."""
+    return "".join(char for char in question.lower() if char.isalnum())
+
+
+def keep(services: Services, battle: Battle, voter: str, chosen: str) -> None:
+    revisions = services.revision(battle.a.model), services.revision(battle.b.model)
+    services.store.add_battle(battle, voter, chosen, revisions, verdict(battle))
+
+
+def retry(services: Services, battle: Battle, ask: Ask) -> Battle:
+    """Ask the sides that our machinery failed once more; kept when both can now be voted on."""
+    failed = [answer.model for answer in (battle.a, battle.b) if answer.outcome == "infrastructure"]
+    if not failed:
+        raise Infrastructure("Both sides have answered; there is nothing to retry.")
+    requests = [Request(battle.id, model, battle.db, battle.question) for model in failed]
+    fresh = {answer.model: answer for answer in services.engine.answers(requests)}
+    battle = replace(battle, a=fresh.get(battle.a.model, battle.a), b=fresh.get(battle.b.model, battle.b))
+    if votable(battle):
+        keep(services, battle, ask.voter, "example" if ask.example else "typed")
+    return battle
+
+
+def votable(battle: Battle) -> bool:
+    """Both sides delivered: a model's failure can be voted on, our own cannot."""
+    return "infrastructure" not in (battle.a.outcome, battle.b.outcome)
+
+
+def vote(services: Services, battle: Battle, winner: Winner, voter: str) -> None:
+    """Kept on disk before this returns. Raises BadVote and StoreError."""
+    services.store.vote(battle.id, winner, voter)
+
+
+def verdict(battle: Battle) -> str:
+    """One word for how the results differ: same, order, different, or incomparable when a side has no table."""
+    found = compared(battle.a, battle.b)
+    if found is None:
+        return "incomparable"
+    return "same" if found.same else "order" if found.same_but_order else "different"
+
+
+def compared(a: Answer, b: Answer) -> Difference | None:
+    """How b's table differs from a's; None when one of them is no table or was cut."""
+    if any(side.outcome not in ("ok", "empty") or side.execution.truncated for side in (a, b)):
+        return None
+    return difference(a.execution, b.execution)

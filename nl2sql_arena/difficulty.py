@@ -1,0 +1,113 @@
+"""How hard a gold query is: Spider's official levels, and the same rules with DuckDB's constructs counted.
+
+`spider_level` follows `eval_hardness` of taoyds/test-suite-sql-eval (evaluation.py, commit e97acc5), quirks included: only the outermost
+SELECT counts (the left arm of a set operation), HAVING itself does not, NOT counts as an aggregate, a subquery in FROM is a table.
+Those rules do not see CTEs, windows or CASE, so `duckdb_level` counts each CTE and derived table and any window as nesting, and
+CASE, FILTER and QUALIFY as components. Parses trusted golds only; model text never comes here.
+"""
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.types import Level
+
+CONNECTORS = (exp.And, exp.Or)
+PATTERNS = (exp.Like, exp.ILike)
+
+
+def spider_level(sql: str, dialect: str = "duckdb") -> Level:
+    """Spider's level of a query. Raises BadInput when it does not parse or is not a query."""
+    query = _parse(sql, dialect)
+    return _level(*_counts(query))
+
+
+def duckdb_level(sql: str, dialect: str = "duckdb") -> Level:
+    """Spider's rules with CTE, derived table, window, CASE, FILTER and QUALIFY counted."""
+    query = _parse(sql, dialect)
+    components, nested, others = _counts(query)
+    outer = _outermost(query)
+    components += len(list(query.find_all(exp.Case))) + len(list(query.find_all(exp.Filter))) + bool(outer.args.get("qualify"))
+    derived = [node for node in query.find_all(exp.Subquery) if isinstance(node.parent, exp.From | exp.Join)]
+    nested += len(list(query.find_all(exp.CTE))) + len(derived) + (query.find(exp.Window) is not None)
+    return _level(components, nested, others)
+
+
+def _parse(sql: str, dialect: str) -> exp.Query:
+    try:
+        query = parse_one(sql, read=dialect)
+    except SqlglotError as problem:
+        raise BadInput(f"The query does not parse ({str(problem).splitlines()[0]}); check its dialect.") from problem
+    if not isinstance(query, exp.Query):
+        raise BadInput("Only a query has a difficulty; this is another kind of statement.")
+    return query
+
+
+def _outermost(query: exp.Expr) -> exp.Expr:
+    """The SELECT that Spider looks at: the left arm of set operations, out of parentheses."""
+    while isinstance(query, exp.SetOperation | exp.Subquery):
+        query = query.this
+    return query
+
+
+def _counts(query: exp.Expr) -> tuple[int, int, int]:
+    """Spider's three numbers: components 1, components 2 (nesting), others."""
+    select = _outermost(query)
+    where, having = (_leaves(select.args[key].this) if select.args.get(key) else [] for key in ("where", "having"))
+    joins: list[exp.Expr] = select.args.get("joins") or []
+    ons = [leaf for join in joins if join.args.get("on") for leaf in _leaves(join.args["on"])]
+    conditions = ons + where + having
+    order, group = select.args.get("order"), select.args.get("group")
+    keys = group.expressions if group else []
+    components = sum(bool(select.args.get(key)) for key in ("where", "group")) + bool(order) + bool(select.args.get("limit"))
+    components += len(joins) + sum(_ors(select.args.get(key)) for key in ("where", "having")) + sum(_ors(join.args.get("on")) for join in joins)
+    components += sum(isinstance(_bare(leaf), PATTERNS) for leaf in conditions)
+    nested = sum(_nested(leaf) for leaf in conditions) + isinstance(query, exp.SetOperation)
+    aggregates = sum(_aggregate(column) for column in select.expressions) + sum(isinstance(leaf, exp.Not) for leaf in where)
+    aggregates += sum(isinstance(leaf, exp.Not) for leaf in having) + max(0, len(having) - 1)
+    aggregates += sum(1 for key in (order.expressions if order else []) for _ in key.find_all(exp.AggFunc))
+    others = (aggregates > 1) + (len(select.expressions) > 1) + (len(where) > 1) + (len(keys) > 1)
+    return components, nested, others
+
+
+def _level(components: int, nested: int, others: int) -> Level:
+    if components <= 1 and others == 0 and nested == 0:
+        return "easy"
+    if nested == 0 and ((others <= 2 and components <= 1) or (components <= 2 and others < 2)):
+        return "medium"
+    if nested == 0 and ((others > 2 and components <= 2) or (2 < components <= 3 and others <= 2)):
+        return "hard"
+    return "hard" if components <= 1 and others == 0 and nested <= 1 else "extra"
+
+
+def _leaves(condition: exp.Expr) -> list[exp.Expr]:
+    """The conditions between AND and OR."""
+    condition = condition.unnest()
+    if isinstance(condition, CONNECTORS):
+        return _leaves(condition.left) + _leaves(condition.right)
+    return [condition]
+
+
+def _ors(clause: exp.Expr | None) -> int:
+    if clause is None:
+        return 0
+    node = (clause.this if isinstance(clause, exp.Where | exp.Having) else clause).unnest()
+    return isinstance(node, exp.Or) + sum(_ors(side) for side in (node.left, node.right)) if isinstance(node, CONNECTORS) else 0
+
+
+def _bare(leaf: exp.Expr) -> exp.Expr:
+    return leaf.this.unnest() if isinstance(leaf, exp.Not) else leaf
+
+
+def _nested(leaf: exp.Expr) -> int:
+    """Subqueries in one condition that do not lie inside another of its subqueries."""
+    return sum(1 for node in leaf.find_all(exp.Select) if node.find_ancestor(exp.Select) is leaf.find_ancestor(exp.Select) and _first_arm(node))
+
+
+def _first_arm(select: exp.Expr) -> bool:
+    parent = select.parent
+    return not (isinstance(parent, exp.SetOperation) and parent.expression is select)
+
+
+def _aggregate(column: exp.Expr) -> bool:
+    return column.find(exp.AggFunc) is not None

@@ -1,0 +1,137 @@
+"""The one path from a question to a result table: `Engine.answers`. Arena, benchmark and command line all drain it.
+
+`generate` holds no database work, so that it is the one thing a GPU decorator wraps. A model's mistake is an Answer; our own failure is an
+Answer with outcome `infrastructure`, which counts for nobody.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nl2sql_arena import backends, prompts
+from nl2sql_arena.database import Database
+from nl2sql_arena.errors import BadInput, Infrastructure
+from nl2sql_arena.sandbox import Sandbox
+from nl2sql_arena.settings import QUESTION_CHARS
+from nl2sql_arena.types import DISPLAY, Answer, Completion, Execution, GenerationRequest, Limits, ModelCard, OnToken, Prepared, Prompt, Request
+
+Cancelled = Callable[[], bool]
+Generate = Callable[[Sequence[GenerationRequest], OnToken | None, Cancelled | None], Iterator[Completion]]
+NOTHING = Prepared(sql="", formatted="")
+STOPPED = "Stopped before this side had finished; ask again."
+
+
+class Engine:
+    """Loaded models and databases behind one call. Safe to use from several threads."""
+
+    def __init__(self, cards: Mapping[str, ModelCard], models: Path, databases: Mapping[str, Database], sandbox: Sandbox) -> None:
+        self._cards, self._models, self._databases, self._sandbox = cards, models, databases, sandbox
+        self._loaded: dict[str, backends.Backend] = {}
+        self._lock = threading.Lock()
+        self.generate: Generate = self._generate
+        """Completions for requests, in order of finishing; a Space replaces it by the same generator under its GPU decorator."""
+
+    def backend(self, model: str) -> backends.Backend:
+        """The loaded model; loads it at first use. Raises BadInput for an unknown name and ModelUnavailable."""
+        if model not in self._cards:
+            raise BadInput(f"There is no model '{model}'; choose one of {', '.join(self._cards)}.")
+        with self._lock:
+            if model not in self._loaded:
+                self._loaded[model] = backends.load(self._cards[model], self._models)
+            return self._loaded[model]
+
+    def answers(
+        self,
+        requests: Sequence[Request],
+        on_token: OnToken | None = None,
+        cancelled: Cancelled | None = None,
+        limits: Limits = DISPLAY,
+    ) -> Iterator[Answer]:
+        """One answer a request, as they finish. Raises BadInput (question, names) and ModelUnavailable before anything is generated."""
+        for request in requests:
+            check_question(request.question)
+        wanted = {request.id + request.model: request for request in requests}
+        ready: list[GenerationRequest] = []
+        for request in requests:
+            prompt = self._prompt(request)
+            if isinstance(prompt, Prompt):
+                ready.append(GenerationRequest(request.id, request.model, prompt, self._cards[request.model].generation))
+            else:
+                yield self._failed(request, Prompt("", ""), prompt)
+        made = {each.id + each.model: each.prompt for each in ready}
+        for completion in self.generate(ready, on_token, cancelled):
+            key = completion.id + completion.model
+            yield self._answer(wanted[key], made[key], completion, limits)
+
+    def _prompt(self, request: Request) -> Prompt | str:
+        """The prompt, or why this model cannot be asked this question."""
+        backend, card = self.backend(request.model), self._cards[request.model]
+        room = min(backend.context, card.context) - card.generation.max_new_tokens
+        try:
+            return prompts.build(card.format, request.question, self.database(request.db).schema(), backend.count_tokens, room)
+        except BadInput as problem:
+            return str(problem)
+
+    def database(self, name: str) -> Database:
+        """Raises BadInput for an unknown name."""
+        if name not in self._databases:
+            raise BadInput(f"There is no database '{name}'; choose one of {', '.join(self._databases)}.")
+        return self._databases[name]
+
+    def run(self, db: str, sql: str, limits: Limits = DISPLAY) -> Execution:
+        """One query in the sandbox. Our own failure is an outcome too, so that no result is lost."""
+        try:
+            return self._sandbox.run(self.database(db).path(), sql, limits)
+        except Infrastructure as problem:
+            return Execution("infrastructure", message=str(problem))
+
+    def _generate(self, requests: Sequence[GenerationRequest], on_token: OnToken | None, cancelled: Cancelled | None) -> Iterator[Completion]:
+        for model in dict.fromkeys(request.model for request in requests):
+            yield from self.backend(model).generate([request for request in requests if request.model == model], on_token, cancelled)
+
+    def _answer(self, request: Request, prompt: Prompt, completion: Completion, limits: Limits) -> Answer:
+        if completion.failure or completion.finish_reason == "cancelled":
+            return self._failed(request, prompt, completion.failure or STOPPED, completion)
+        began = time.perf_counter()
+        try:
+            prepared, execution = self._judged(request, completion, prompt, limits)
+        except Infrastructure as problem:
+            return self._failed(request, prompt, str(problem), completion)
+        answer = self._failed(request, prompt, "", completion)
+        return replace(answer, prepared=prepared, execution=execution, seconds=completion.seconds + time.perf_counter() - began)
+
+    def _judged(self, request: Request, completion: Completion, prompt: Prompt, limits: Limits) -> tuple[Prepared, Execution]:
+        path = self.database(request.db).path()
+        prepared = self._sandbox.prepare(path, completion.text, self._cards[request.model].dialect, prompt.stop)
+        if completion.finish_reason == "length":
+            cap = self._cards[request.model].generation.max_new_tokens
+            return prepared, Execution("cut", message=f"The answer was cut at the cap of {cap} tokens.")
+        if prepared.abstained:
+            return prepared, Execution("abstained", message="The model says that it does not know.")
+        if not prepared.sql:
+            return prepared, Execution("error", error_kind="syntax", message="The model wrote no SQL.")
+        return prepared, self._sandbox.run(path, prepared.sql, limits)
+
+    def _failed(self, request: Request, prompt: Prompt, message: str, completion: Completion | None = None) -> Answer:
+        empty = Completion(request.id, request.model, "", 0, 0, 0.0, 0.0, "stop", message)
+        return Answer(
+            id=request.id,
+            model=request.model,
+            db=request.db,
+            question=request.question,
+            prompt=prompt,
+            completion=completion or empty,
+            prepared=NOTHING,
+            execution=Execution("infrastructure", message=message),
+            precision=self._loaded[request.model].precision if request.model in self._loaded else "",
+        )
+
+
+def check_question(question: str) -> None:
+    """Raises BadInput unless it can be asked."""
+    if not question.strip():
+        raise BadInput("The question is empty; type one or choose an example.")
+    if len(question) > QUESTION_CHARS:
+        raise BadInput(f"The question has {len(question):,} characters; ask it in at most {QUESTION_CHARS:,}.")

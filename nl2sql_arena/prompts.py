@@ -1,0 +1,134 @@
+"""Question + schema -> the exact text a model reads. Training, benchmark and arena call the same functions.
+
+Each format is the one its model was tuned on; a wrong prompt decides a comparison before the model does. Wordings of published prompts
+are facts of their models, stated where each is from. Not covered: fetching the schema or counting tokens, which callers pass in.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from nl2sql_arena import schema as ddl
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.types import Prompt, Schema, Table
+
+ABSTENTION = "I do not know"
+FENCE = "```"
+Format = Callable[[str, Schema, bool], Prompt]
+"""(question, schema, with comments) -> Prompt."""
+
+
+def mini(question: str, schema: Schema, comments: bool = False) -> Prompt:
+    """The minis' own short form, schema first; it has no room for comments."""
+    return Prompt(prefix=f"{ddl.compact(schema)}\n-- ", suffix=f"{_line(question)}\n", stop=("\n",))
+
+
+def phi2_sql(question: str, schema: Schema, comments: bool = True) -> Prompt:
+    """Ours for a fine-tuned Phi-2: schema first, so that one schema's prefix serves all its questions."""
+    prefix = f"### Schema (DuckDB)\n{ddl.create_tables(schema, comments)}\n\n### Question\n"
+    suffix = f"{_line(question)}\n\n### SQL\n{FENCE}sql"
+    return Prompt(prefix, suffix, stop=(FENCE,))
+
+
+def phi2_base(question: str, schema: Schema, comments: bool = True) -> Prompt:
+    """The base model's own `Instruct: / Output:` style (microsoft/phi-2 model card)."""
+    prefix = f"Instruct: {ddl.create_tables(schema, comments)}\n\n"
+    ask = f"Write one DuckDB SQL query that answers the question below. If the tables cannot answer it, write SELECT '{ABSTENTION}'.\n"
+    return Prompt(prefix, f"{ask}Question: {_line(question)}\nOutput:\n{FENCE}sql\n", stop=(FENCE, "\nInstruct:"))
+
+
+def phi2_sqlcoder(question: str, schema: Schema, comments: bool = True) -> Prompt:
+    """The prompt that pavankumarbalijepalli/phi2-sqlcoder was tuned on; it never learned to stop, so the fence is mandatory."""
+    asked = _line(question)
+    text = (
+        f"### Task\nGenerate a SQL query to answer the following question:\n`{asked}`\n\n"
+        f"### Database Schema\nThe query will run on a database with the following schema:\n{ddl.create_tables(schema, comments)}\n\n"
+        f"### Answer\nGiven the database schema, here is the SQL query that answers `{asked}`:\n{FENCE}sql"
+    )
+    return Prompt("", text, stop=(FENCE,))
+
+
+def sqlcoder_7b_2(question: str, schema: Schema, comments: bool = True) -> Prompt:
+    """SQLCoder-7B-2's native prompt (defog-ai/sqlcoder prompt.md, with its instruction to abstain)."""
+    asked = f"[QUESTION]{_line(question)}[/QUESTION]"
+    text = (
+        f"### Task\nGenerate a SQL query to answer {asked}\n\n"
+        f"### Instructions\n- If you cannot answer the question with the available database schema, return '{ABSTENTION}'\n\n"
+        f"### Database Schema\nThe query will run on a database with the following schema:\n{ddl.create_tables(schema, comments)}\n\n"
+        f"### Answer\nGiven the database schema, here is the SQL query that answers {asked}\n[SQL]\n"
+    )
+    return Prompt("", text, stop=("[/SQL]", FENCE))
+
+
+FORMATS: dict[str, Format] = {
+    "mini": mini,
+    "phi2-sql": phi2_sql,
+    "phi2-base": phi2_base,
+    "phi2-sqlcoder": phi2_sqlcoder,
+    "sqlcoder-7b-2": sqlcoder_7b_2,
+}
+
+
+def build(format_name: str, question: str, schema: Schema, count_tokens: Callable[[str], int], room: int) -> Prompt:
+    """The prompt in at most `room` tokens: whole, else without comments, else with the schema pruned to the question.
+
+    What was left out is named in `Prompt.pruned`. Raises BadInput when even the pruned schema does not fit.
+    """
+    make = FORMATS[format_name]
+    whole = make(question, schema, True)
+    if count_tokens(whole.text) <= room:
+        return whole
+    bare = make(question, schema, False)
+    if count_tokens(bare.text) <= room:
+        return replace(bare, pruned=("column comments",))
+    dropped = [] if bare.text == whole.text else ["column comments"]
+    for smaller, names in prunings(question, schema):
+        prompt = make(question, smaller, False)
+        dropped = [*dropped, *names]
+        if count_tokens(prompt.text) <= room:
+            return replace(prompt, pruned=tuple(dropped))
+    raise BadInput(
+        f"The question and the smallest useful part of this schema do not fit into {room} tokens; ask a shorter question or choose a model with a longer context."
+    )
+
+
+def prunings(question: str, schema: Schema) -> list[tuple[Schema, tuple[str, ...]]]:
+    """Ever smaller schemas, each with what it lost: columns first, then whole tables, those farthest from the question's words first.
+
+    Keys stay as long as their table does, so that joins remain possible.
+    """
+    words = _words(question)
+    steps: list[tuple[Schema, tuple[str, ...]]] = []
+    tables = {table.name: table for table in schema.tables}
+    keys = {name: _keys(schema, table) for name, table in tables.items()}
+    columns = [(_closeness(words, c.name, c.comment), t.name, c.name) for t in schema.tables for c in t.columns if c.name not in keys[t.name]]
+    for _, table_name, column_name in sorted(columns, key=lambda item: item[0]):
+        table = tables[table_name]
+        tables[table_name] = replace(table, columns=tuple(c for c in table.columns if c.name != column_name))
+        steps.append((replace(schema, tables=tuple(tables.values())), (f"{table_name}.{column_name}",)))
+    order = sorted(schema.tables, key=lambda t: max([_closeness(words, t.name, t.comment), *(_closeness(words, c.name, c.comment) for c in t.columns)]))
+    for table in order[:-1]:
+        del tables[table.name]
+        for name, other in tables.items():
+            tables[name] = replace(other, foreign_keys=tuple(key for key in other.foreign_keys if key.table != table.name))
+        steps.append((replace(schema, tables=tuple(tables.values())), (table.name,)))
+    return steps
+
+
+def _keys(schema: Schema, table: Table) -> set[str]:
+    mine = {name for key in table.foreign_keys for name in key.columns} | set(table.primary_key)
+    return mine | {name for other in schema.tables for key in other.foreign_keys if key.table == table.name for name in key.references}
+
+
+def _closeness(words: set[str], name: str, comment: str) -> int:
+    """Words that a name (twice) and its comment share with the question."""
+    return 2 * len(words & _words(name)) + len(words & _words(comment))
+
+
+def _words(text: str) -> set[str]:
+    """Lower-case words without a plural s."""
+    letters = "".join(char if char.isalnum() else " " for char in text.lower())
+    return {word.removesuffix("s") for word in letters.split() if len(word) > 2}
+
+
+def _line(question: str) -> str:
+    return " ".join(question.split())

@@ -1,0 +1,89 @@
+"""The one place where parts are joined, for app, command line and tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nl2sql_arena import catalog, database
+from nl2sql_arena.database import Database
+from nl2sql_arena.engine import Engine
+from nl2sql_arena.errors import ArenaError, BadInput
+from nl2sql_arena.sandbox import Sandbox
+from nl2sql_arena.settings import Settings
+from nl2sql_arena.types import Example, Kind, ModelCard
+from nl2sql_arena.votes import Store
+
+REAL_PAIR = ("phi-2-nl2sql", "sqlcoder-7b-2")
+MINI_PAIR = ("mini-p-lora", "mini-l")
+PROFILES = ("auto", "real", "minis")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Which contestants the page offers; `kind` keeps practice (minis) apart from real everywhere. `reason` explains a fallback."""
+
+    kind: Kind
+    pair: tuple[str, str]
+    models: tuple[str, ...]
+    hardware: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    cards: Mapping[str, ModelCard]
+    databases: Mapping[str, Database]
+    sandbox: Sandbox
+    engine: Engine
+    store: Store
+
+    def examples(self, db: str, split: str) -> tuple[Example, ...]:
+        return tuple(example for example in self.engine.database(db).examples() if split in ("all", example.split))
+
+    def revision(self, model: str) -> str:
+        return catalog.revision(self.cards[model], self.settings.models)
+
+    def close(self) -> None:
+        self.sandbox.close()
+
+
+def open_services(settings: Settings) -> Services:
+    """Everything joined; no model is loaded yet. Raises ArenaError for a broken card, database or store."""
+    cards = catalog.load(settings.models)
+    databases = database.catalogue(settings)
+    sandbox = Sandbox(workers=settings.workers)
+    engine = Engine(cards, settings.models, databases, sandbox)
+    return Services(settings, cards, databases, sandbox, engine, Store(settings.data / "votes.sqlite"))
+
+
+def choose_profile(services: Services, has_gpu: bool, hardware: str) -> Profile:
+    """The contestants to open with: on a GPU the real pair, loaded now; the minis without one, or with the reason when loading fails."""
+    settings = services.settings
+    if settings.profile not in PROFILES:
+        raise BadInput(f"ARENA_PROFILE is '{settings.profile}'; set it to one of {', '.join(PROFILES)}.")
+    if settings.chosen_models:
+        return _chosen(services, settings.chosen_models, hardware)
+    if settings.profile == "real" or (settings.profile == "auto" and has_gpu):
+        try:
+            for name in REAL_PAIR:
+                services.engine.backend(name)
+        except ArenaError as problem:
+            return _profile(services, "mini", MINI_PAIR, hardware, f"The real pair is not running: {problem}")
+        return _profile(services, "real", REAL_PAIR, hardware)
+    reason = "" if has_gpu else "No CUDA GPU was found, so the real pair cannot run here."
+    return _profile(services, "mini", MINI_PAIR, hardware, reason)
+
+
+def _chosen(services: Services, names: tuple[str, ...], hardware: str) -> Profile:
+    unknown = [name for name in names if name not in services.cards]
+    if unknown or len(names) != 2:
+        raise BadInput(f"ARENA_MODELS must name two of {', '.join(services.cards)}, separated by a comma.")
+    kinds = {services.cards[name].kind for name in names} - {"baseline"}
+    if len(kinds) > 1:
+        raise BadInput("ARENA_MODELS mixes a mini with a real model; they are never compared, choose two of one kind.")
+    return _profile(services, kinds.pop() if kinds else "baseline", (names[0], names[1]), hardware)
+
+
+def _profile(services: Services, kind: Kind, pair: tuple[str, str], hardware: str, reason: str = "") -> Profile:
+    models = tuple(name for name, card in services.cards.items() if card.kind in (kind, "baseline"))
+    return Profile(kind, pair, models, hardware, reason)

@@ -1,0 +1,278 @@
+"""The words of the house: frozen records that pass between rooms, without behaviour.
+
+A model's mistake is a record (`Execution.outcome`); our own mistake is an exception (`errors`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Split = Literal["arena", "dev", "test"]
+Level = Literal["easy", "medium", "hard", "extra"]
+LEVELS: tuple[Level, ...] = ("easy", "medium", "hard", "extra")
+Category = Literal["filter", "aggregate", "group", "order", "join", "ratio", "date", "nested", "set_operation", "window"]
+Dialect = Literal["duckdb", "postgres", "sqlite"]
+Kind = Literal["real", "mini", "baseline"]
+FinishReason = Literal["stop", "length", "cancelled"]
+Outcome = Literal["ok", "empty", "error", "timeout", "memory", "refused", "cut", "abstained", "infrastructure"]
+ErrorKind = Literal["syntax", "catalog", "type", "other"]
+Winner = Literal["model_a", "model_b", "tie", "both_bad"]
+WINNERS: tuple[Winner, ...] = ("model_a", "model_b", "tie", "both_bad")
+
+Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
+"""A result cell as JSON can carry it: integers beyond 2^53, decimals, dates, non-finite numbers are strings."""
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    comment: str = ""
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    columns: tuple[str, ...]
+    table: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    comment: str = ""
+    row_count: int = 0
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One database as prompts and the page see it; referenced tables come first."""
+
+    db: str
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question with its gold queries; no gold means that the right answer is to abstain."""
+
+    id: str
+    db: str
+    question: str
+    gold_sql: tuple[str, ...]
+    category: str
+    split: str
+    may_be_empty: bool = False
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A hub id or folder and its revision; an empty revision is shown as unpinned."""
+
+    id: str
+    revision: str = ""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Decoding settings: greedy when `num_beams` is 1; `max_new_tokens` is the cap beyond which an answer is `cut`."""
+
+    max_new_tokens: int = 512
+    num_beams: int = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One contestant, as `models/<name>/card.toml` states it."""
+
+    name: str
+    title: str
+    kind: Kind
+    family: str
+    backend: str
+    format: str
+    dialect: Dialect
+    base: Weights
+    licence: str
+    context: int
+    adapter: Weights | None = None
+    precision: str = "auto"
+    generation: Generation = Generation()
+    notes: str = ""
+    training_prompt_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model reads: `prefix` (shared by all questions on a schema) + `suffix`; generation ends before any of `stop`.
+
+    `pruned` names what was left out of the schema so that the prompt fits, e.g. `orders.note`.
+    """
+
+    prefix: str
+    suffix: str
+    stop: tuple[str, ...] = ()
+    pruned: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return self.prefix + self.suffix
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question for one model on one database."""
+
+    id: str
+    model: str
+    db: str
+    question: str
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What a backend needs for one completion."""
+
+    id: str
+    model: str
+    prompt: Prompt
+    generation: Generation = Generation()
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A model's raw text. Seconds are wall time from the request's own start; `finish_reason` "length" means cut by the cap."""
+
+    id: str
+    model: str
+    text: str
+    prompt_tokens: int
+    tokens: int
+    first_token_seconds: float
+    seconds: float
+    finish_reason: FinishReason
+    failure: str = ""
+    """Why there is no usable text, when our side or a server failed; such an answer counts for nobody."""
+
+
+OnToken = Callable[[GenerationRequest, str], None]
+"""Called with the text so far, at most every few tokens, from the generating thread."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model's text made ready for DuckDB, every change named."""
+
+    sql: str
+    formatted: str
+    repairs: tuple[str, ...] = ()
+    abstained: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a query may use: seconds of wall time, rows, bytes of result text, characters a cell (0 = uncut)."""
+
+    name: str
+    rows: int
+    bytes: int
+    cell_chars: int
+    seconds: float = 5.0
+
+
+DISPLAY = Limits("display", rows=1_000, bytes=2_000_000, cell_chars=2_000)
+SCORE = Limits("score", rows=100_000, bytes=32_000_000, cell_chars=0)
+
+
+@dataclass(frozen=True)
+class ResultColumn:
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What running one query gave. `row_count` is the number of rows fetched; with `truncated` there were more."""
+
+    outcome: Outcome
+    columns: tuple[ResultColumn, ...] = ()
+    rows: tuple[tuple[Value, ...], ...] = ()
+    row_count: int = 0
+    truncated: bool = False
+    seconds: float = 0.0
+    error_kind: ErrorKind | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Everything between a question and its table, kept so that "why?" always has an answer."""
+
+    id: str
+    model: str
+    db: str
+    question: str
+    prompt: Prompt
+    completion: Completion
+    prepared: Prepared
+    execution: Execution
+    precision: str = ""
+    seconds: float = 0.0
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.execution.outcome
+
+
+@dataclass(frozen=True)
+class Battle:
+    """Two answers to one question, side A left. Never sent to the browser as a whole."""
+
+    id: str
+    question: str
+    db: str
+    example_id: str
+    split: str
+    blind: bool
+    profile: str
+    a: Answer
+    b: Answer
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A verdict: 1.0 or 0.0, or None when it could not be judged (then `reason` says why)."""
+
+    value: float | None
+    reason: str
+    difference: str = ""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A share with the bounds of its confidence interval; all in 0..1."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Votes of one pair of models, counted for the first."""
+
+    first: str
+    second: str
+    wins: int = 0
+    losses: int = 0
+    ties: int = 0
+    both_bad: int = 0
+    voters: int = 0
+    flagged: int = 0
+    decisive: Interval | None = field(default=None)
