@@ -37,9 +37,7 @@ def new_ask(services: Services, profile: Profile, question: str, db: str, models
     return Ask(question.strip(), db, shuffled, blind, voter, example)
 
 
-def fight(
-    services: Services, profile: Profile, ask: Ask, on_token: OnToken | None = None, cancelled: Cancelled | None = None
-) -> Battle:
+def fight(services: Services, profile: Profile, ask: Ask, on_token: OnToken | None = None, cancelled: Cancelled | None = None) -> Battle:
     """Both answers, run, compared and kept when they can be voted on. Raises BadInput, ModelUnavailable, StoreError."""
     battle_id = secrets.token_urlsafe(18)
     requests = [Request(battle_id, model, ask.db, ask.question) for model in ask.models]

@@ -149,7 +149,8 @@ def _same_row(x: Row, y: Row, floats: list[bool]) -> bool:
 def _close(p: Cell, q: Cell) -> bool:
     if p is None or q is None:
         return p is q
-    assert isinstance(p, float) and isinstance(q, float)
+    assert isinstance(p, float)
+    assert isinstance(q, float)
     return (math.isnan(p) and math.isnan(q)) or math.isclose(p, q, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
 
 
@@ -170,7 +171,10 @@ def _paired(mine: Grid, theirs: Grid, floats: list[bool]) -> int:
     keys = [i for i, is_float in enumerate(floats) if is_float]
 
     def sort_key(row: Row) -> tuple[tuple[bool, bool, float], ...]:
-        return tuple((c is None, c != c, 0.0 if c is None or c != c else float(c)) for c in (row[i] for i in keys))
+        numbers = [row[i] for i in keys]
+        return tuple(
+            (c is None, c is not None and math.isnan(float(c)), 0.0 if c is None or math.isnan(float(c)) else float(c)) for c in numbers
+        )
 
     mine, theirs = sorted(mine, key=sort_key), sorted(theirs, key=sort_key)
     i = j = found = 0

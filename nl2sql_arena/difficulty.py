@@ -60,7 +60,9 @@ def _counts(query: exp.Expr) -> tuple[int, int, int]:
     order, group = select.args.get("order"), select.args.get("group")
     keys = group.expressions if group else []
     components = sum(bool(select.args.get(key)) for key in ("where", "group")) + bool(order) + bool(select.args.get("limit"))
-    components += len(joins) + sum(_ors(select.args.get(key)) for key in ("where", "having")) + sum(_ors(join.args.get("on")) for join in joins)
+    components += (
+        len(joins) + sum(_ors(select.args.get(key)) for key in ("where", "having")) + sum(_ors(join.args.get("on")) for join in joins)
+    )
     components += sum(isinstance(_bare(leaf), PATTERNS) for leaf in conditions)
     nested = sum(_nested(leaf) for leaf in conditions) + isinstance(query, exp.SetOperation)
     aggregates = sum(_aggregate(column) for column in select.expressions) + sum(isinstance(leaf, exp.Not) for leaf in where)
@@ -101,7 +103,9 @@ def _bare(leaf: exp.Expr) -> exp.Expr:
 
 def _nested(leaf: exp.Expr) -> int:
     """Subqueries in one condition that do not lie inside another of its subqueries."""
-    return sum(1 for node in leaf.find_all(exp.Select) if node.find_ancestor(exp.Select) is leaf.find_ancestor(exp.Select) and _first_arm(node))
+    return sum(
+        1 for node in leaf.find_all(exp.Select) if node.find_ancestor(exp.Select) is leaf.find_ancestor(exp.Select) and _first_arm(node)
+    )
 
 
 def _first_arm(select: exp.Expr) -> bool:

@@ -15,7 +15,19 @@ from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput, Infrastructure
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.settings import QUESTION_CHARS
-from nl2sql_arena.types import DISPLAY, Answer, Completion, Execution, GenerationRequest, Limits, ModelCard, OnToken, Prepared, Prompt, Request
+from nl2sql_arena.types import (
+    DISPLAY,
+    Answer,
+    Completion,
+    Execution,
+    GenerationRequest,
+    Limits,
+    ModelCard,
+    OnToken,
+    Prepared,
+    Prompt,
+    Request,
+)
 
 Cancelled = Callable[[], bool]
 Generate = Callable[[Sequence[GenerationRequest], OnToken | None, Cancelled | None], Iterator[Completion]]
@@ -87,7 +99,9 @@ class Engine:
         except Infrastructure as problem:
             return Execution("infrastructure", message=str(problem))
 
-    def _generate(self, requests: Sequence[GenerationRequest], on_token: OnToken | None, cancelled: Cancelled | None) -> Iterator[Completion]:
+    def _generate(
+        self, requests: Sequence[GenerationRequest], on_token: OnToken | None, cancelled: Cancelled | None
+    ) -> Iterator[Completion]:
         for model in dict.fromkeys(request.model for request in requests):
             yield from self.backend(model).generate([request for request in requests if request.model == model], on_token, cancelled)
 

@@ -17,7 +17,7 @@ Format = Callable[[str, Schema, bool], Prompt]
 """(question, schema, with comments) -> Prompt."""
 
 
-def mini(question: str, schema: Schema, comments: bool = False) -> Prompt:
+def mini(question: str, schema: Schema, _comments: bool = False) -> Prompt:
     """The minis' own short form, schema first; it has no room for comments."""
     return Prompt(prefix=f"{ddl.compact(schema)}\n-- ", suffix=f"{_line(question)}\n", stop=("\n",))
 
@@ -87,7 +87,8 @@ def build(format_name: str, question: str, schema: Schema, count_tokens: Callabl
         if count_tokens(prompt.text) <= room:
             return replace(prompt, pruned=tuple(dropped))
     raise BadInput(
-        f"The question and the smallest useful part of this schema do not fit into {room} tokens; ask a shorter question or choose a model with a longer context."
+        f"The question and the smallest useful part of this schema do not fit into {room} tokens; "
+        "ask a shorter question or choose a model with a longer context."
     )
 
 
@@ -100,12 +101,16 @@ def prunings(question: str, schema: Schema) -> list[tuple[Schema, tuple[str, ...
     steps: list[tuple[Schema, tuple[str, ...]]] = []
     tables = {table.name: table for table in schema.tables}
     keys = {name: _keys(schema, table) for name, table in tables.items()}
-    columns = [(_closeness(words, c.name, c.comment), t.name, c.name) for t in schema.tables for c in t.columns if c.name not in keys[t.name]]
+    columns = [
+        (_closeness(words, c.name, c.comment), t.name, c.name) for t in schema.tables for c in t.columns if c.name not in keys[t.name]
+    ]
     for _, table_name, column_name in sorted(columns, key=lambda item: item[0]):
         table = tables[table_name]
         tables[table_name] = replace(table, columns=tuple(c for c in table.columns if c.name != column_name))
         steps.append((replace(schema, tables=tuple(tables.values())), (f"{table_name}.{column_name}",)))
-    order = sorted(schema.tables, key=lambda t: max([_closeness(words, t.name, t.comment), *(_closeness(words, c.name, c.comment) for c in t.columns)]))
+    order = sorted(
+        schema.tables, key=lambda t: max([_closeness(words, t.name, t.comment), *(_closeness(words, c.name, c.comment) for c in t.columns)])
+    )
     for table in order[:-1]:
         del tables[table.name]
         for name, other in tables.items():

@@ -26,7 +26,7 @@ FIRST_NAMES = (
     "Łukasz", "Zofia", "Jiří", "Žofie", "Dmitri", "Olena", "Aino", "Eero", "Siobhán", "Seán", "D'Andre", "Grace", "Emma", "Olivia",
     "James", "William", "Anna", "Maria", "David", "Sarah", "Nguyễn", "Linh", "Kwame", "Ama", "Chidi", "Ngozi", "Thabo", "Lerato",
     "Ahmet", "Elif", "Kiri", "Tane", "Mary Ann", "Jean-Luc", "Øystein", "Ingrid",
-)
+)  # fmt: skip
 LAST_NAMES = (
     "O'Brien", "O'Neill", "D'Angelo", "García", "Fernández", "Muñoz", "da Silva", "dos Santos", "van der Berg", "de Vries", "Müller",
     "Schröder", "Weiß", "Kowalski", "Wójcik", "Novák", "Dvořák", "Ivanova", "Shevchenko", "Virtanen", "Johansson", "Sørensen",
@@ -34,7 +34,7 @@ LAST_NAMES = (
     "Hussain", "Haddad", "Yılmaz", "Öztürk", "Okafor", "Adeyemi", "Mensah", "Dlamini", "Nkosi", "Smith", "Johnson", "Brown",
     "Williams", "Jones", "Taylor", "Martin", "Dubois", "Lefèvre", "Rossi", "Bianchi", "Papadopoulos", "Cohen", "Levi", "MacDonald",
     "Te Rangi",
-)
+)  # fmt: skip
 
 
 def pick(rng: random.Random, weighted: dict[T, float]) -> T:
@@ -79,7 +79,7 @@ def text(cell: Cell) -> str:
 
 
 def write(data: Data, folder: Path) -> None:
-    """Write `<table>.csv` for each table: UTF-8, header, comma, `\\N` for NULL."""
+    """Write `<table>.csv` for each table: UTF-8, header, comma, NULL as in `NULL`."""
     folder.mkdir(parents=True, exist_ok=True)
     for table, (columns, rows) in data.items():
         with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as out:

@@ -61,7 +61,12 @@ def short_type(column: Column) -> str:
     kind = column.type.upper()
     if "[" in kind or kind.startswith(("STRUCT", "MAP")):
         return "other"
-    for word, starts in (("bool", ("BOOL",)), ("time", ("TIMESTAMP", "TIME", "DATETIME")), ("date", ("DATE",)), ("text", ("VARCHAR", "TEXT", "CHAR"))):
+    for word, starts in (
+        ("bool", ("BOOL",)),
+        ("time", ("TIMESTAMP", "TIME", "DATETIME")),
+        ("date", ("DATE",)),
+        ("text", ("VARCHAR", "TEXT", "CHAR")),
+    ):
         if kind.startswith(starts):
             return word
     if kind.endswith("INT") or kind.startswith("INT"):
@@ -75,7 +80,8 @@ def compact(schema: Schema) -> str:
     for table in schema.tables:
         refers = {key.columns[0]: key.table for key in table.foreign_keys}
         columns = ", ".join(
-            f"{column.name} {short_type(column)}" + (f" > {refers[column.name]}" if column.name in refers else "") for column in table.columns
+            f"{column.name} {short_type(column)}" + (f" > {refers[column.name]}" if column.name in refers else "")
+            for column in table.columns
         )
         lines.append(f"{table.name}({columns})")
     return "\n".join(lines)

@@ -25,6 +25,8 @@ class Profile:
     pair: tuple[str, str]
     models: tuple[str, ...]
     hardware: str
+    running: tuple[str, ...] = ()
+    """For each of the pair, what it runs as, e.g. "fp32 on cpu, 1 thread"; empty when it could not be loaded."""
     reason: str = ""
 
 
@@ -64,12 +66,8 @@ def choose_profile(services: Services, has_gpu: bool, hardware: str) -> Profile:
     if settings.chosen_models:
         return _chosen(services, settings.chosen_models, hardware)
     if settings.profile == "real" or (settings.profile == "auto" and has_gpu):
-        try:
-            for name in REAL_PAIR:
-                services.engine.backend(name)
-        except ArenaError as problem:
-            return _profile(services, "mini", MINI_PAIR, hardware, f"The real pair is not running: {problem}")
-        return _profile(services, "real", REAL_PAIR, hardware)
+        real = _profile(services, "real", REAL_PAIR, hardware)
+        return real if real.running else _profile(services, "mini", MINI_PAIR, hardware, f"The real pair is not running: {real.reason}")
     reason = "" if has_gpu else "No CUDA GPU was found, so the real pair cannot run here."
     return _profile(services, "mini", MINI_PAIR, hardware, reason)
 
@@ -85,5 +83,11 @@ def _chosen(services: Services, names: tuple[str, ...], hardware: str) -> Profil
 
 
 def _profile(services: Services, kind: Kind, pair: tuple[str, str], hardware: str, reason: str = "") -> Profile:
+    """The profile with its pair loaded, or with the reason why it could not be."""
+    running: tuple[str, ...] = ()
+    try:
+        running = tuple(services.engine.backend(name).precision for name in pair)
+    except ArenaError as problem:
+        reason = f"{reason} {problem}".strip()
     models = tuple(name for name, card in services.cards.items() if card.kind in (kind, "baseline"))
-    return Profile(kind, pair, models, hardware, reason)
+    return Profile(kind, pair, models, hardware, running, reason)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+ANY_HOST = "0.0.0.0"  # noqa: S104 - what a container must listen on
 QUESTION_CHARS = 2_000
 """Longest question that is accepted, in characters."""
 
@@ -23,6 +24,11 @@ class Settings:
     chosen_models: tuple[str, ...] = ()
     workers: int = 2
 
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine's own browser reaches the app under `localhost`."""
+        return self.host in ("127.0.0.1", ANY_HOST)
+
 
 def load() -> Settings:
     """Settings from the environment: HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated)."""
@@ -32,7 +38,7 @@ def load() -> Settings:
         data=Path(os.environ.get("ARENA_DATA", "var")).resolve(),
         models=ROOT / "models",
         sample_dbs=ROOT / "sample_dbs",
-        host=os.environ.get("HOST", "0.0.0.0" if on_space else "127.0.0.1"),
+        host=os.environ.get("HOST", ANY_HOST if on_space else "127.0.0.1"),
         port=int(os.environ.get("PORT", os.environ.get("GRADIO_SERVER_PORT", "7860"))),
         profile=os.environ.get("ARENA_PROFILE", "auto"),
         chosen_models=chosen,

@@ -8,6 +8,8 @@ Not translated: regexp_match, width_bucket, justify_days and other rare PostgreS
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
 
 import sqlparse
 from sqlglot import exp, parse_one
@@ -38,7 +40,7 @@ class Names:
 class _Postgres(Postgres):
     """PostgreSQL with the month and day names that sqlglot's mapping lacks; `PADDED` marks what to_char pads to nine characters."""
 
-    TIME_MAPPING = {
+    TIME_MAPPING: ClassVar[dict[str, str]] = {
         **Postgres.TIME_MAPPING,
         "Month": "%B" + PADDED, "month": "%B" + PADDED, "FMMonth": "%B", "Mon": "%b", "mon": "%b",
         "Day": "%A" + PADDED, "day": "%A" + PADDED, "FMDay": "%A", "Dy": "%a", "dy": "%a",
@@ -120,7 +122,7 @@ def _whole_intervals(sql: str) -> str:
     """`interval 'text'` as a cast, since sqlglot reads '5 min' as 5 seconds and drops the end of '1 day 02:03:04'."""
     tokens = Tokenizer().tokenize(sql)
     pieces, end = [], 0
-    for word, literal in zip(tokens, tokens[1:], strict=False):
+    for word, literal in pairwise(tokens):
         if word.token_type == TokenType.INTERVAL and literal.token_type == TokenType.STRING and not literal.text.strip().isdigit():
             pieces.append(sql[end : word.start] + f"CAST('{_sql_text(literal.text)}' AS INTERVAL)")
             end = literal.end + 1
@@ -194,7 +196,7 @@ def literals_for_unknown_names(sql: str, names: Names) -> str:
         tokens = Tokenizer().tokenize(sql)
     except SqlglotError:
         return sql
-    aliases = {after.text.lower() for before, after in zip(tokens, tokens[1:], strict=False) if before.token_type == TokenType.ALIAS}
+    aliases = {after.text.lower() for before, after in pairwise(tokens) if before.token_type == TokenType.ALIAS}
     pieces, end = [], 0
     for token in tokens:
         if token.token_type == TokenType.IDENTIFIER and sql[token.start] == '"' and token.text.lower() not in names.identifiers | aliases:

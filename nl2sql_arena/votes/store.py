@@ -1,7 +1,8 @@
 """The durable store: SQLite in WAL mode with full synchronisation, through SQLAlchemy.
 
-A `battles` row is written when both results are delivered. `events` is append-only; a unique index lets one vote a battle in, whatever number
-of clicks, tabs or processes try. When `vote` returns, the vote is on disk. Not covered: exports, undo, flags and other servers than SQLite.
+A `battles` row is written when both results are delivered. `events` is append-only; a unique index lets one vote a battle in,
+whatever number of clicks, tabs or processes try. When `vote` returns, the vote is on disk. Not covered: exports, undo, flags
+and other servers than SQLite.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,10 @@ BATTLES = sa.Table(
     METADATA,
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("created", sa.String, nullable=False),
-    *(sa.Column(name, sa.String, nullable=False) for name in ("db", "question", "example_id", "split", "chosen", "profile", "voter", "app_version")),
+    *(
+        sa.Column(name, sa.String, nullable=False)
+        for name in ("db", "question", "example_id", "split", "chosen", "profile", "voter", "app_version")
+    ),
     sa.Column("blind", sa.Boolean, nullable=False),
     sa.Column("difference", sa.String, nullable=False),
     *(sa.Column(f"{name}_{side}", kind, nullable=False) for side in SIDES for name, kind in SIDE_COLUMNS.items()),
@@ -44,7 +48,9 @@ EVENTS = sa.Table(
     *(sa.Column(name, sa.String, nullable=False) for name in ("created", "voter", "split", "chosen", "profile")),
     *(sa.Column(f"{name}_{side}", sa.String, nullable=False) for side in SIDES for name in ("model", "revision")),
 )
-sa.Index("one_vote_a_battle", EVENTS.c.battle_id, unique=True, sqlite_where=EVENTS.c.kind == "vote", postgresql_where=EVENTS.c.kind == "vote")
+sa.Index(
+    "one_vote_a_battle", EVENTS.c.battle_id, unique=True, sqlite_where=EVENTS.c.kind == "vote", postgresql_where=EVENTS.c.kind == "vote"
+)
 
 
 class Store:
@@ -55,7 +61,9 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
-            raise StoreError(f"The data folder {path.parent.name} cannot be made ({problem.strerror}); set ARENA_DATA to one that can.") from problem
+            raise StoreError(
+                f"The data folder {path.parent.name} cannot be made ({problem.strerror}); set ARENA_DATA to one that can."
+            ) from problem
         self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
         sa.event.listen(self._engine, "connect", _durable)
         with self._writing() as connection:
@@ -121,7 +129,9 @@ class Store:
                 yield connection
         except (sa.exc.OperationalError, sa.exc.DatabaseError) as problem:
             cause = str(problem.orig).splitlines()[0] if problem.orig else "unknown"
-            raise StoreError(f"Nothing was recorded: the vote store cannot be written ({cause}); free some disk space and vote again.") from problem
+            raise StoreError(
+                f"Nothing was recorded: the vote store cannot be written ({cause}); free some disk space and vote again."
+            ) from problem
 
 
 def _tally(first: str, second: str, votes: list[tuple[str, str]]) -> Tally:

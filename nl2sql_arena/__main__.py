@@ -1,0 +1,3 @@
+from nl2sql_arena.cli import main
+
+main()

@@ -1,0 +1,470 @@
+"""Models that run in this process: transformers, peft and bitsandbytes behind one loading path and one decoding loop.
+
+Loading: safetensors only, never code from a repository; a LoRA adapter is merged into a 16- or 32-bit base (served unmerged it costs
+16 % a token and 2.6 times the prompt) and stays beside a quantised one. fp16 attention is always sdpa: eager overflows in Phi-2.
+Decoding: greedy, one request at a time, the key/value states of recent schema prefixes kept by exact token ids; or beams without streaming.
+Not covered: batches of several rows, sampling, several GPUs for one model.
+"""
+
+import errno
+import logging
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import errors as hub_errors
+from huggingface_hub import snapshot_download
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    DynamicCache,
+    LogitsProcessor,
+    StoppingCriteria,
+)
+from transformers.utils import logging as transformers_logging
+
+from nl2sql_arena.errors import BadCard, ModelUnavailable
+from nl2sql_arena.types import Completion, FinishReason, GenerationRequest, ModelCard, OnToken, Weights
+
+SMALL = 100_000_000
+"""Parameters below which a model runs in fp32 on one CPU thread, where more threads only wait for each other."""
+KEPT_PREFIXES = 4
+SHORTEST_PREFIX = 16
+"""Tokens below which keeping a prefix saves nothing."""
+TOKENS_PER_EVENT = 4
+GIGABYTE = 1 << 30
+BITS = {"nf4": 4, "int8": 8, "fp16": 16, "bf16": 16, "fp32": 32}
+DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+NOT_FINITE = "The model's scores are not finite numbers, which in fp16 is an overflow; load it with precision bf16 or fp32."
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a model's weights are held: `precision` is a key of BITS, `dtype` what it computes in, `threads` 0 means torch's own choice."""
+
+    device: str
+    precision: str
+    dtype: torch.dtype
+    threads: int = 0
+
+    @property
+    def quantised(self) -> bool:
+        return BITS[self.precision] < 16
+
+    def __str__(self) -> str:
+        threads = f", {self.threads} thread" if self.threads else ""
+        return f"{self.precision} on {self.device}{threads}"
+
+
+def load(card: ModelCard, folder: Path) -> "Local":
+    """The card's model from its folder or the hub. Raises ModelUnavailable (cause and next step) or BadCard for an unknown precision."""
+    if card.precision != "auto" and card.precision not in BITS:
+        raise BadCard(f"Model {card.name} asks for precision '{card.precision}'; use auto, {', '.join(BITS)}.")
+    try:
+        return _load(card, folder)
+    except (OSError, ValueError, RuntimeError, MemoryError, SafetensorError) as error:
+        raise ModelUnavailable(f"Model {card.name} cannot be loaded: {_cause(error, card)}") from error
+
+
+def _load(card: ModelCard, folder: Path) -> "Local":
+    quiet: Any = transformers_logging
+    quiet.disable_progress_bar()
+    source = _source(card, card.base, folder)
+    options: dict[str, Any] = {"revision": card.base.revision or None, "trust_remote_code": False}
+    config = AutoConfig.from_pretrained(source, **options)
+    tokenizer = AutoTokenizer.from_pretrained(source, clean_up_tokenization_spaces=False, **options)
+    plan = choose(card.precision, _parameters(config))
+    if plan.quantised:
+        _require(card, "bitsandbytes")
+        options |= {"quantization_config": _quantisation(plan), "device_map": {"": plan.device}}
+    model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=plan.dtype, attn_implementation="sdpa", use_safetensors=True, **options)
+    if not plan.quantised:
+        model = model.to(plan.device)
+    if card.adapter:
+        model = _adapted(model, card, card.adapter, folder, merge=not plan.quantised)
+    longest = int(getattr(config, "max_position_embeddings", 0) or card.context)
+    return Local(model.eval(), tokenizer, plan, min(card.context, longest) if card.context else longest)
+
+
+def choose(precision: str, parameters: int) -> Plan:
+    """What runs here: a card's precision, or with "auto" the best that the device and its free memory allow.
+
+    CUDA: bf16, fp16 before Ampere, nf4 where 16 bits do not fit. CPU: fp32 on one thread when small, else bf16.
+    """
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    threads = 1 if device == "cpu" and parameters < SMALL else 0
+    sixteen = _sixteen_bits(device)
+    if precision == "auto":
+        precision = "nf4" if device == "cuda" and not _fits(parameters) else "fp32" if threads else sixteen
+    compute = ("fp32" if threads else sixteen) if precision in ("nf4", "int8") else precision
+    return Plan(device, precision, DTYPES[compute], threads)
+
+
+def _sixteen_bits(device: str) -> str:
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if device == "mps":
+        return "bf16" if torch.backends.mps.is_macos_or_newer(14, 0) else "fp16"
+    return "bf16"
+
+
+def _fits(parameters: int) -> bool:
+    """Whether 16-bit weights leave about 2 GB for the key/value states; unknown free memory counts as enough."""
+    try:
+        free, _ = torch.cuda.mem_get_info()
+    except RuntimeError:
+        return True
+    return 2 * parameters * 1.1 + 2 * GIGABYTE < free
+
+
+def _parameters(config: Any) -> int:
+    build: Any = AutoModelForCausalLM
+    with torch.device("meta"):
+        return sum(p.numel() for p in build.from_config(config, trust_remote_code=False).parameters())
+
+
+def _quantisation(plan: Plan) -> Any:
+    """Double quantisation always: without it bitsandbytes 0.50 corrupts weights that are saved after a forward pass on CPU."""
+    make: Any = BitsAndBytesConfig
+    if plan.precision == "int8":
+        logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # else a line for every layer of every token
+        return make(load_in_8bit=True)
+    return make(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=plan.dtype)
+
+
+def _require(card: ModelCard, package: str) -> None:
+    if find_spec(package) is None:
+        raise ModelUnavailable(f"Model {card.name} needs the package {package}; install it with `pip install {package}`.")
+
+
+def _source(card: ModelCard, weights: Weights, folder: Path) -> str:
+    """A folder beside the card if there is one, else the id as the hub knows it."""
+    beside = (folder / weights.id).resolve()
+    if not beside.is_dir() and not (weights.id.startswith(".") or Path(weights.id).is_absolute()):
+        return weights.id
+    if not any(beside.glob("*.safetensors")):
+        train, copy = "train it with `python -m nl2sql_arena train mini`", "download them into it or correct the id in card.toml"
+        step = train if card.kind == "mini" else copy
+        raise ModelUnavailable(f"Model {card.name} has no safetensors weights in the folder {beside}; {step}.")
+    return str(beside)
+
+
+def _adapted(base: Any, card: ModelCard, adapter: Weights, folder: Path, merge: bool) -> Any:
+    """The base with its LoRA adapter, whose every tensor must have its place. Raises ModelUnavailable naming what differs."""
+    _require(card, "peft")
+    import peft
+
+    source = _source(card, adapter, folder)
+    if not Path(source).is_dir():
+        files = ["adapter_config.json", "adapter_model.safetensors"]
+        source = snapshot_download(source, revision=adapter.revision or None, allow_patterns=files)
+    config = peft.PeftConfig.from_pretrained(source)
+    config.inference_mode = True
+    found = load_file(Path(source) / "adapter_model.safetensors")
+    try:
+        model: Any = peft.get_peft_model(base, config)
+    except ValueError as error:
+        raise ModelUnavailable(_misfit(card, adapter, str(error).splitlines()[0])) from error
+    expected = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
+    if difference := _difference(expected, found):
+        raise ModelUnavailable(_misfit(card, adapter, difference))
+    peft.set_peft_model_state_dict(model, found)
+    return model.merge_and_unload(safe_merge=True) if merge else model
+
+
+def _misfit(card: ModelCard, adapter: Weights, difference: str) -> str:
+    return (
+        f"The adapter {adapter.id} of model {card.name} does not fit its base {card.base.id}: {difference.rstrip('.')}; "
+        "correct base or adapter in card.toml, or train the adapter again."
+    )
+
+
+def _difference(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> str:
+    """What keeps an adapter's tensors from fitting, in words; empty when they fit."""
+    missing, surplus = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    shapes = [name for name in sorted(expected.keys() & found.keys()) if expected[name].shape != found[name].shape]
+    parts = []
+    if missing:
+        parts.append(f"it lacks {len(missing)} tensors such as {missing[0]}")
+    if surplus:
+        parts.append(f"it has {len(surplus)} tensors without a place such as {surplus[0]}")
+    if shapes:
+        mine, theirs = tuple(found[shapes[0]].shape), tuple(expected[shapes[0]].shape)
+        parts.append(f"{len(shapes)} tensors differ in shape such as {shapes[0]}, {mine} for {theirs}")
+    return ", ".join(parts)
+
+
+def _cause(error: BaseException, card: ModelCard) -> str:
+    """One clause with the cause and the next step, from what libraries raise."""
+    chain = [error]
+    while (earlier := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(earlier)
+
+    def among(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(link, kinds) for link in chain)
+
+    weights = f"{card.base.id}" + (f" or {card.adapter.id}" if card.adapter else "")
+    if among(hub_errors.GatedRepoError):
+        return f"{weights} is gated; accept its licence on huggingface.co and run `hf auth login`."
+    if among(hub_errors.RevisionNotFoundError):
+        return f"{weights} has no such revision; correct it in card.toml."
+    if among(hub_errors.RepositoryNotFoundError):
+        return f"{weights} is not on the hub or is private; correct the id in card.toml or run `hf auth login`."
+    if any(isinstance(link, OSError) and link.errno == errno.ENOSPC for link in chain):
+        return "the disk is full; free some space or set HF_HOME to a larger disk."
+    if among(hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled, ConnectionError):
+        return f"{weights} is not on this machine and the hub cannot be reached; go online once or copy the weights beside the card."
+    if any(map(_out_of_memory, chain)):
+        return "there is not enough free memory; set precision nf4 in card.toml, unload another model or choose a smaller one."
+    if among(hub_errors.EntryNotFoundError):
+        return f"{weights} has no safetensors weights; choose a revision that has."
+    if among(SafetensorError):
+        return f"the weights of {weights} are damaged; download them again."
+    words = str(error).strip().splitlines()
+    if any("CUDA" in str(link) or "GPU" in str(link) for link in chain) and BITS.get(card.precision, 16) < 16:
+        return f"{card.precision} needs a CUDA device here; set precision auto in card.toml."
+    return f"{words[0].rstrip('.') if words else type(error).__name__}; check the weights {weights}."
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """torch reports a full CPU memory as a plain RuntimeError."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+
+
+class _NotFinite(ArithmeticError):
+    """Scores that are NaN or infinite."""
+
+
+@dataclass
+class _Text:
+    """Token ids -> text, a token at a time, up to the first stop string; looks back only at the last few tokens."""
+
+    tokenizer: Any
+    stops: tuple[str, ...]
+    text: str = ""
+    ids: list[int] = field(default_factory=list)
+    _start: int = 0
+    _read: int = 0
+
+    def add(self, token: int) -> bool:
+        """Whether the text is complete because a stop string appeared; that string and what follows are cut off."""
+        self.ids.append(token)
+        before, after = self._decode(self.ids[self._start : self._read]), self._decode(self.ids[self._start :])
+        if after.endswith("\ufffd"):
+            return False  # the first bytes of a character; the rest comes with the next token
+        old = len(self.text)
+        self.text += after[len(before) :]
+        self._start, self._read = self._read, len(self.ids)
+        return self._cut(old)
+
+    def finish(self) -> str:
+        """The whole text, with what a character left unfinished at the end."""
+        self.text += self._decode(self.ids[self._start :])[len(self._decode(self.ids[self._start : self._read])) :]
+        self._start = self._read = len(self.ids)
+        return self.text
+
+    @property
+    def shown(self) -> str:
+        """The text without an end that may turn out to be the beginning of a stop string."""
+        held = (size for stop in self.stops for size in range(len(stop) - 1, 0, -1) if self.text.endswith(stop[:size]))
+        return self.text[: len(self.text) - max(held, default=0)]
+
+    def _cut(self, old: int) -> bool:
+        found = [at for stop in self.stops if (at := self.text.find(stop, max(0, old - len(stop) + 1))) >= 0]
+        if found:
+            self.text = self.text[: min(found)]
+            self._start = self._read = len(self.ids)
+        return bool(found)
+
+    def _decode(self, ids: list[int]) -> str:
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+
+class _Halt(StoppingCriteria):
+    """Ends a beam at a stop string, and all of them on cancel."""
+
+    def __init__(self, tokenizer: Any, stops: tuple[str, ...], prompt_tokens: int, cancelled: Cancelled) -> None:
+        self._tokenizer, self._stops, self._from, self._cancelled = tokenizer, stops, prompt_tokens, cancelled
+        self._tail = 1 + max(map(len, stops), default=0)
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> Any:
+        rows = [self._cancelled()] * input_ids.shape[0]
+        if self._stops and not rows[0]:
+            tails = self._tokenizer.batch_decode(input_ids[:, self._from :][:, -self._tail :], skip_special_tokens=True)
+            rows = [any(stop in tail for stop in self._stops) for tail in tails]
+        return torch.tensor(rows, device=input_ids.device)
+
+
+class _Finite(LogitsProcessor):
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if not bool(torch.isfinite(scores).any(-1).all()) or bool(torch.isnan(scores).any()):
+            raise _NotFinite
+        return scores
+
+
+class Local:
+    """One loaded model. A lock lets one request decode at a time; seconds count from the moment a request holds it."""
+
+    def __init__(self, model: Any, tokenizer: Any, plan: Plan, context: int) -> None:
+        self.precision = str(plan)
+        self.context = context
+        self._model, self._tokenizer, self._plan = model, tokenizer, plan
+        self._eos = _eos_ids(model, tokenizer)
+        self._prefixes: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._encode(text))
+
+    def generate(
+        self, requests: Sequence[GenerationRequest], on_token: OnToken | None = None, cancelled: Cancelled | None = None
+    ) -> Iterator[Completion]:
+        """See `Backend.generate`; running out of memory and scores that are not finite are failures of the completion."""
+        for request in requests:
+            yield self._complete(request, on_token, cancelled or (lambda: False))
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text)["input_ids"]
+        return ids
+
+    def _complete(self, request: GenerationRequest, on_token: OnToken | None, cancelled: Cancelled) -> Completion:
+        ids = self._encode(request.prompt.text)
+        if len(ids) >= self.context:
+            raise ValueError(f"The prompt of {request.id} has {len(ids)} tokens; {request.model} reads at most {self.context - 1}.")
+        while not self._lock.acquire(timeout=0.05):
+            if cancelled():
+                return Completion(request.id, request.model, "", len(ids), 0, 0.0, 0.0, "cancelled")
+        try:
+            return self._decode(request, ids, on_token, cancelled)
+        finally:
+            self._lock.release()
+
+    def _decode(self, request: GenerationRequest, ids: list[int], on_token: OnToken | None, cancelled: Cancelled) -> Completion:
+        start, first = time.perf_counter(), 0.0
+        text = _Text(self._tokenizer, request.prompt.stop)
+        reason: FinishReason = "stop"
+        failure = ""
+
+        def heard() -> None:
+            nonlocal first
+            first = first or time.perf_counter() - start
+            if on_token and text.ids and (len(text.ids) - 1) % TOKENS_PER_EVENT == 0:
+                on_token(request, text.shown)
+
+        if self._plan.threads:
+            torch.set_num_threads(self._plan.threads)
+        decode = self._greedy if request.generation.num_beams == 1 else self._beams
+        try:
+            with torch.inference_mode():
+                reason = decode(request, ids, text, heard, cancelled)
+        except _NotFinite:
+            failure = NOT_FINITE
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            self._free()
+            failure = "The model ran out of memory; ask a shorter question, unload another model or load it with precision nf4."
+        answer = text.finish()
+        if on_token and text.ids and not failure:
+            on_token(request, answer)
+        seconds = time.perf_counter() - start
+        return Completion(request.id, request.model, answer, len(ids), len(text.ids), first or seconds, seconds, reason, failure)
+
+    def _greedy(
+        self, request: GenerationRequest, ids: list[int], text: _Text, heard: Callable[[], None], cancelled: Cancelled
+    ) -> FinishReason:
+        if cancelled():
+            return "cancelled"
+        cache, known = self._prefix(ids, request.prompt.prefix)
+        fresh = ids[known:]
+        for _ in range(self._cap(request, ids)):
+            if cancelled():
+                return "cancelled"
+            token = self._next(fresh, cache)
+            done = token in self._eos or text.add(token)
+            heard()
+            if done:
+                return "stop"
+            fresh = [token]
+        return "length"
+
+    def _next(self, fresh: list[int], cache: DynamicCache) -> int:
+        """The most probable token after the cached ones and `fresh`."""
+        scores = self._model(input_ids=self._tensor(fresh), past_key_values=cache, use_cache=True, logits_to_keep=1).logits[0, -1]
+        best, index = scores.max(-1)
+        if not math.isfinite(best.item()):
+            raise _NotFinite
+        return int(index.item())
+
+    def _prefix(self, ids: list[int], prefix: str) -> tuple[DynamicCache, int]:
+        """A cache that already holds the prefix, and the prefix's length in tokens; empty where it ends inside a token."""
+        key = tuple(self._encode(prefix)) if prefix else ()
+        if not SHORTEST_PREFIX <= len(key) < len(ids) or tuple(ids[: len(key)]) != key:
+            return DynamicCache(config=self._model.config), 0
+        if key not in self._prefixes:
+            cache = DynamicCache(config=self._model.config)
+            self._next(list(key), cache)
+            self._prefixes[key] = cache
+            if len(self._prefixes) > KEPT_PREFIXES:
+                self._prefixes.popitem(last=False)
+        self._prefixes.move_to_end(key)
+        return deepcopy(self._prefixes[key]), len(key)
+
+    def _beams(
+        self, request: GenerationRequest, ids: list[int], text: _Text, heard: Callable[[], None], cancelled: Cancelled
+    ) -> FinishReason:
+        """Beam search; the whole text comes at once."""
+        if cancelled():
+            return "cancelled"
+        cap, inputs = self._cap(request, ids), self._tensor(ids)
+        output = self._model.generate(
+            input_ids=inputs,
+            attention_mask=torch.ones_like(inputs),
+            num_beams=request.generation.num_beams,
+            do_sample=False,
+            max_new_tokens=cap,
+            eos_token_id=sorted(self._eos) or None,
+            pad_token_id=self._tokenizer.pad_token_id,
+            stopping_criteria=[_Halt(self._tokenizer, request.prompt.stop, len(ids), cancelled)],
+            logits_processor=[_Finite()],
+        )
+        stopped = False
+        for token in output[0, len(ids) :].tolist():
+            stopped = token in self._eos or text.add(token)
+            if stopped:
+                break
+        heard()
+        if cancelled():
+            return "cancelled"
+        return "stop" if stopped or len(text.ids) < cap else "length"
+
+    def _cap(self, request: GenerationRequest, ids: list[int]) -> int:
+        return min(request.generation.max_new_tokens, self.context - len(ids))
+
+    def _tensor(self, ids: list[int]) -> torch.Tensor:
+        return torch.tensor([ids], device=self._plan.device)
+
+    def _free(self) -> None:
+        self._prefixes.clear()
+        if self._plan.device == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    configured = model.generation_config.eos_token_id
+    listed = configured if isinstance(configured, list) else [configured]
+    return frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)

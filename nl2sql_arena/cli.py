@@ -1,0 +1,299 @@
+"""`python -m nl2sql_arena ...`: results on standard output, progress on standard error, exit 0 unless the command itself fails."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nl2sql_arena.benchmark import report, runner
+from nl2sql_arena.difficulty import duckdb_level, spider_level
+from nl2sql_arena.errors import ArenaError, BadInput
+from nl2sql_arena.services import MINI_PAIR, Services, open_services
+from nl2sql_arena.settings import load
+from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
+
+Command = Callable[[argparse.Namespace], None]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse and run one command; a problem that the user can mend is one sentence on standard error and status 2."""
+    options = parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except ArenaError as problem:
+        sys.exit(f"nl2sql_arena: {problem}")
+    except BrokenPipeError:
+        sys.stderr.close()
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(prog="python -m nl2sql_arena", description="Ask, run, list and benchmark from the command line.")
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
+
+    ask = _add(commands, "ask", _ask, "put a question to models")
+    ask.add_argument("--db", required=True)
+    ask.add_argument("--models", default=",".join(MINI_PAIR), help="comma-separated (default: %(default)s)")
+    _text_or_lines(ask, "question")
+
+    sql = _add(commands, "sql", _sql, "run a query in the sandbox")
+    sql.add_argument("--db", required=True)
+    _text_or_lines(sql, "sql")
+
+    for name, listing, shows in (("models", _models, "contestants"), ("votes", _votes, "votes")):
+        group = commands.add_parser(name, help=f"list {shows}").add_subparsers(required=True, metavar="COMMAND")
+        _add(group, "list", listing, f"the {shows}").add_argument("--json", action="store_true")
+    database = commands.add_parser("db", help="list databases, show a schema").add_subparsers(required=True, metavar="COMMAND")
+    _add(database, "list", _databases, "the databases").add_argument("--json", action="store_true")
+    shown = _add(database, "schema", _schema, "one database's schema")
+    shown.add_argument("name")
+    shown.add_argument("--json", action="store_true")
+
+    bench = commands.add_parser("bench", help="the offline benchmark").add_subparsers(required=True, metavar="COMMAND")
+    run = _add(bench, "run", _bench_run, "run models over a database's questions and score them")
+    run.add_argument("--models", required=True)
+    run.add_argument("--dataset", default="all", help="a sample database, or all")
+    run.add_argument("--split", default="dev", choices=["dev", "test", "arena", "all"])
+    run.add_argument("--limit", type=int, default=0, help="at most this many questions of each database")
+    run.add_argument("--json", action="store_true")
+    difficulty = _add(bench, "difficulty", _bench_difficulty, "the level of each query of a JSONL file")
+    difficulty.add_argument("file", type=Path)
+    difficulty.add_argument("--json", action="store_true")
+
+    train = commands.add_parser("train", help="train models").add_subparsers(required=True, metavar="COMMAND")
+    mini = _add(train, "mini", _train_mini, "train the three minis from scratch")
+    mini.add_argument("--minutes", type=float, default=28.0, help="in all, on an idle machine of two cores")
+    mini.add_argument("--seed", type=int, default=0)
+    mini.add_argument("--out", type=Path, help="a models folder to write to (default: the project's)")
+    return root
+
+
+def _add(commands: Any, name: str, command: Command, help_text: str) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=help_text)
+    added.set_defaults(command=command)
+    return added
+
+
+def _text_or_lines(command: argparse.ArgumentParser, name: str) -> None:
+    command.add_argument("text", nargs="?", help=f"the {name}; left out with --jsonl")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument(
+        "--jsonl", action="store_true", help=f'read {{"id", "{name}"}} lines from standard input, print one line per result'
+    )
+
+
+def _services() -> Services:
+    return open_services(load())
+
+
+def _inputs(options: argparse.Namespace, field: str) -> list[tuple[str, str]]:
+    """(id, text) of each input. Raises BadInput naming the line that cannot be read."""
+    if not options.jsonl:
+        if not options.text:
+            raise BadInput(f"Give the {field} as an argument, or --jsonl with lines on standard input.")
+        return [("1", options.text)]
+    rows = []
+    for number, line in enumerate(sys.stdin, 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+                rows.append((str(row["id"]), str(row[field])))
+            except (ValueError, KeyError, TypeError) as problem:
+                raise BadInput(f'Line {number} is not {{"id", "{field}"}} as JSON ({problem}); correct it and run again.') from problem
+    return rows
+
+
+def _ask(options: argparse.Namespace) -> None:
+    services = _services()
+    models = [name for name in options.models.split(",") if name]
+    inputs = _inputs(options, "question")
+    requests = [Request(identity, model, options.db, question) for identity, question in inputs for model in models]
+    answers = services.engine.answers(requests)
+    _print(_in_order(answers, [(each.id, each.model) for each in requests]), options, _answer_text)
+    services.close()
+
+
+def _in_order(answers: Iterable[Answer], order: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """Answers as JSON objects in input order, each as soon as those before it are there."""
+    waiting: dict[tuple[str, str], Answer] = {}
+    position = 0
+    for answer in answers:
+        waiting[answer.id, answer.model] = answer
+        while position < len(order) and order[position] in waiting:
+            yield answer_json(waiting.pop(order[position]))
+            position += 1
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """One answer as `ask --json` prints it."""
+    return {
+        "id": answer.id,
+        "model": answer.model,
+        "raw": answer.completion.text,
+        "sql": answer.prepared.sql,
+        "repairs": list(answer.prepared.repairs),
+        **_execution_json(answer.execution),
+        "seconds": round(answer.seconds, 4),
+    }
+
+
+def _execution_json(done: Execution) -> dict[str, Any]:
+    return {
+        "outcome": done.outcome,
+        "error_kind": done.error_kind,
+        "message": done.message,
+        "columns": [asdict(column) for column in done.columns],
+        "rows": [list(row) for row in done.rows],
+        "row_count": done.row_count,
+        "truncated": done.truncated,
+        "seconds": round(done.seconds, 4),
+    }
+
+
+def _sql(options: argparse.Namespace) -> None:
+    services = _services()
+    rows = ({"id": name, **_execution_json(services.engine.run(options.db, text, DISPLAY))} for name, text in _inputs(options, "sql"))
+    _print(rows, options, _execution_text)
+    services.close()
+
+
+def _print(rows: Iterator[dict[str, Any]], options: argparse.Namespace, as_text: Callable[[dict[str, Any]], str]) -> None:
+    if options.json and not options.jsonl:
+        _out(json.dumps(list(rows), ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        _out(json.dumps(row, ensure_ascii=False) if options.jsonl else as_text(row))
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _answer_text(row: dict[str, Any]) -> str:
+    return f"-- {row['model']}, {row['seconds']} s\n{row['sql']}\n{_execution_text(row)}\n"
+
+
+def _execution_text(row: dict[str, Any]) -> str:
+    if row["outcome"] != "ok":
+        return f"{row['outcome']}: {row['message']}"
+    lines = [" | ".join(column["name"] for column in row["columns"])]
+    lines += [" | ".join("NULL" if cell is None else str(cell) for cell in cells) for cells in row["rows"]]
+    return "\n".join(lines) + f"\n({'more than ' if row['truncated'] else ''}{row['row_count']} rows)"
+
+
+def _list(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    _out(
+        json.dumps(rows, ensure_ascii=False, indent=1)
+        if options.json
+        else "\n".join("  ".join(str(v) for v in row.values()) for row in rows)
+    )
+
+
+def _models(options: argparse.Namespace) -> None:
+    services = _services()
+    rows = [
+        {"name": card.name, "title": card.title, "kind": card.kind, "licence": card.licence, "revision": services.revision(card.name)}
+        for card in services.cards.values()
+    ]
+    _list(rows, options)
+
+
+def _votes(options: argparse.Namespace) -> None:
+    kept = (
+        "winner",
+        "voted",
+        "db",
+        "question",
+        "split",
+        "chosen",
+        "profile",
+        "model_a",
+        "revision_a",
+        "model_b",
+        "revision_b",
+        "outcome_a",
+        "outcome_b",
+    )
+    _list([{"name": vote["id"], **{key: vote[key] for key in kept}} for vote in _services().store.votes()], options)
+
+
+def _databases(options: argparse.Namespace) -> None:
+    rows = []
+    for name, database in _services().databases.items():
+        tables = database.schema().tables
+        rows.append({"name": name, "tables": len(tables), "rows": sum(t.row_count for t in tables), "questions": len(database.examples())})
+    _list(rows, options)
+
+
+def _schema(options: argparse.Namespace) -> None:
+    from nl2sql_arena.schema import create_tables
+
+    schema = _services().engine.database(options.name).schema()
+    _out(json.dumps({"name": options.name, **asdict(schema)}, ensure_ascii=False, indent=1) if options.json else create_tables(schema))
+
+
+def _bench_run(options: argparse.Namespace) -> None:
+    services = _services()
+    models = [name for name in options.models.split(",") if name]
+    for name in models:
+        services.engine.backend(name)
+    kinds = {services.cards[name].kind for name in models} - {"baseline"}
+    if len(kinds) > 1:
+        raise BadInput("A run holds real models or minis, never both; run them apart.")
+    names = list(services.databases) if options.dataset == "all" else [options.dataset]
+    examples = [e for name in names for e in services.examples(name, options.split)[: options.limit or None]]
+    results, began = [], time.monotonic()
+    for result in runner.run(services, models, examples):
+        results.append(result)
+        sys.stderr.write(f"\r{len(results)} of {len(models) * len(examples)} answers, {time.monotonic() - began:.0f} s")
+    sys.stderr.write("\n")
+    figures = report.accuracy(results)
+    done = {
+        "dataset": options.dataset,
+        "dataset_hash": runner.dataset_hash(examples),
+        "split": options.split,
+        "models": report.as_json(figures),
+    }
+    _out(json.dumps(done, indent=1) if options.json else _figures_text(done))
+    services.close()
+
+
+def _figures_text(done: dict[str, Any]) -> str:
+    lines = [f"execution accuracy on {done['dataset']} ({done['split']}, data {done['dataset_hash']}), with 95 % Wilson interval"]
+    for model, groups in done["models"].items():
+        lines += [
+            f"  {model:14} {group:7} {g['correct']:4} of {g['n']:4}"
+            + (f"  {g['accuracy']:6.1%}  ({g['low']:.1%} to {g['high']:.1%})" if g["n"] else "")
+            for group, g in groups.items()
+        ]
+    return "\n".join(lines)
+
+
+def _bench_difficulty(options: argparse.Namespace) -> None:
+    rows = []
+    for number, line in enumerate(options.file.read_text(encoding="utf-8").splitlines(), 1):
+        if line.strip():
+            row = json.loads(line)
+            dialect = row.get("dialect", "duckdb")
+            rows.append(
+                {
+                    "id": row.get("id", row.get("idx", number)),
+                    "level": spider_level(row["sql"], dialect),
+                    "level_duckdb": duckdb_level(row["sql"], dialect),
+                }
+            )
+    for row in rows:
+        _out(json.dumps(row))
+
+
+def _train_mini(options: argparse.Namespace) -> None:
+    from nl2sql_arena.training.mini import train_minis
+
+    services = _services()
+    out = options.out or services.settings.models
+    train_minis(out, services.databases, options.minutes, options.seed, lambda line: sys.stderr.write(line + "\n"))
+    services.close()

@@ -1,0 +1,269 @@
+"""The sample databases: folders of `sample_dbs/` built into DuckDB files, and what they contain.
+
+All statements in this module are our own; the folders are ours too. Queries of a model or a visitor go to `sandbox`, never here.
+A built file is named by the hash of what it is made of, and put in place whole: two processes may build at once, and a file is either
+right or absent. Not covered: files that a visitor brings.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import secrets
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+import duckdb
+
+from nl2sql_arena import cells, sampledata
+from nl2sql_arena.errors import BadDatabase, BadInput
+from nl2sql_arena.settings import Settings
+from nl2sql_arena.types import Column, Example, Execution, ForeignKey, ResultColumn, Schema, Split, Table
+
+BUILDER = "1"
+"""Part of a built file's name; raised when building changes what it contains."""
+READ_CSV = """read_csv(?, columns = ?, header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
+    nullstr = '\\N', allow_quoted_nulls = false)"""
+TABLES = "SELECT table_oid, table_name, coalesce(comment, '') FROM duckdb_tables() ORDER BY table_oid"
+COLUMNS = """SELECT column_name, data_type, coalesce(comment, ''), is_nullable
+    FROM duckdb_columns() WHERE table_oid = ? ORDER BY column_index"""
+KEYS = """SELECT constraint_type, constraint_column_names, referenced_table, referenced_column_names
+    FROM duckdb_constraints() WHERE table_oid = ? ORDER BY constraint_index"""
+DISTINCT_VALUES = 200
+PREVIEW_CHARS = 2_000
+
+
+def connect_trusted(path: Path | None = None, read_only: bool = True) -> duckdb.DuckDBPyConnection:
+    """A plain connection to a file, or to memory, for our OWN statements: building, and checks of training data.
+
+    Never for SQL of a model or a visitor: it can read and write files. That goes to `sandbox.Sandbox.run`.
+    """
+    return duckdb.connect(str(path), read_only=read_only) if path else duckdb.connect()
+
+
+def catalogue(settings: Settings) -> "dict[str, Database]":
+    """The databases of `settings.sample_dbs` by name, in the order of their folders; nothing is built yet."""
+    folders = sorted(path.parent for path in settings.sample_dbs.glob("*/schema.sql"))
+    return {folder.name: Database(folder.name, folder, settings.data / "databases") for folder in folders}
+
+
+@dataclass(frozen=True)
+class Database:
+    """One folder with `schema.sql`, `data/*.csv` and `questions.jsonl`; `cache` is where its built file lives."""
+
+    name: str
+    folder: Path
+    cache: Path
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def path(self) -> Path:
+        """The DuckDB file, built if it is not there. Raises BadDatabase."""
+        target = self.cache / f"{self.name}-{self._hash}.duckdb"
+        with self._lock:
+            if not target.is_file():
+                build_from(self.folder, self.folder / "data", target)
+                self._remove_older(target)
+        return target
+
+    def build(self, seed: int, target: Path) -> None:
+        """A file with the data that `generate.py` makes from another seed. Raises BadDatabase."""
+        with tempfile.TemporaryDirectory() as data:
+            sampledata.write(_generated(self.folder, seed), Path(data))
+            build_from(self.folder, Path(data), target)
+
+    def schema(self) -> Schema:
+        """Tables in the order of schema.sql, with comments, keys and row counts. Raises BadDatabase."""
+        return self._schema
+
+    def values(self) -> dict[tuple[str, str], list[str]]:
+        """(table, column) -> its values, most frequent first, for text columns with at most 200 different ones. Raises BadDatabase."""
+        return self._values
+
+    def preview(self, table: str, n: int = 5) -> Execution:
+        """The first rows of a table. Raises BadInput for an unknown one, BadDatabase."""
+        if table not in (known := [each.name for each in self.schema().tables]):
+            raise BadInput(f"There is no table {table} in {self.name}; choose one of {', '.join(known)}.")
+        with closing(connect_trusted(self.path())) as connection:
+            connection.execute(f"SELECT * FROM {_quoted(table)} ORDER BY rowid LIMIT {int(n)}")
+            kinds = [(column[0], column[1]) for column in connection.description or ()]
+            encoders = [cells.encoder(kind) for _, kind in kinds]
+            rows = tuple(
+                tuple(cells.cut(encode(cell), PREVIEW_CHARS) for encode, cell in zip(encoders, row, strict=True))
+                for row in connection.fetchall()
+            )
+        columns = tuple(ResultColumn(name, str(kind)) for name, kind in kinds)
+        return Execution("ok" if rows else "empty", columns, rows, len(rows))
+
+    def examples(self) -> tuple[Example, ...]:
+        """The questions of questions.jsonl. Raises BadDatabase naming the line that is wrong."""
+        return self._examples
+
+    @cached_property
+    def _hash(self) -> str:
+        digest = hashlib.sha256(f"{duckdb.__version__} {BUILDER}".encode())
+        for path in [self.folder / "schema.sql", *sorted((self.folder / "data").glob("*.csv"))]:
+            content = path.read_bytes()
+            digest.update(f"\n{path.name} {len(content)}\n".encode() + content)
+        return digest.hexdigest()[:12]
+
+    @cached_property
+    def _schema(self) -> Schema:
+        with closing(connect_trusted()) as memory:
+            memory.execute((self.folder / "schema.sql").read_text(encoding="utf-8"))
+            order = [name for _, name, _ in memory.execute(TABLES).fetchall()]
+        with closing(connect_trusted(self.path())) as connection:  # a file that is opened again lists its tables in another order
+            return Schema(self.name, tuple(sorted(_tables(connection), key=lambda table: order.index(table.name))))
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, str], list[str]]:
+        texts = [(table.name, column.name) for table in self.schema().tables for column in table.columns if column.type == "VARCHAR"]
+        with closing(connect_trusted(self.path())) as connection:
+            found = {(table, column): _frequent(connection, table, column) for table, column in texts}
+        return {key: values for key, values in found.items() if len(values) <= DISTINCT_VALUES}
+
+    @cached_property
+    def _examples(self) -> tuple[Example, ...]:
+        path = self.folder / "questions.jsonl"
+        if not path.exists():
+            return ()
+        examples: dict[str, Example] = {}
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                example = _example(self.name, json.loads(line))
+            except (ValueError, KeyError, TypeError) as problem:
+                raise BadDatabase(f"{path} line {number} is not a question ({_reason(problem)}); correct or remove it.") from problem
+            if example.id in examples:
+                raise BadDatabase(f"{path} line {number} repeats the id {example.id}; give it its own.")
+            examples[example.id] = example
+        return tuple(examples.values())
+
+    def _remove_older(self, target: Path) -> None:
+        for path in self.cache.glob(f"{self.name}-*.duckdb"):
+            if path != target and re.fullmatch(r"[0-9a-f]{12}", path.stem.removeprefix(f"{self.name}-")):
+                path.unlink(missing_ok=True)
+
+
+def build_from(folder: Path, data: Path, target: Path) -> None:
+    """Build `target` from a folder's schema.sql and the CSV files in `data`, whole or not at all. Raises BadDatabase."""
+    with _whole(target) as draft, closing(connect_trusted(draft, read_only=False)) as connection:
+        _load(connection, folder / "schema.sql", data)
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A path to write to, which takes the place of `target` when the block has ended well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        yield draft
+        _sync(draft)
+        os.replace(draft, target)
+        _sync(target.parent)
+    finally:
+        for path in (draft, draft.with_name(draft.name + ".wal")):
+            path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _load(connection: duckdb.DuckDBPyConnection, schema: Path, data: Path) -> None:
+    """Create the tables and fill them in the order of schema.sql, so that foreign keys hold."""
+    try:
+        connection.execute(schema.read_text(encoding="utf-8"))
+    except (OSError, duckdb.Error) as problem:
+        raise BadDatabase(f"{schema} does not create tables: {_reason(problem)}") from problem
+    tables = [name for _, name, _ in connection.execute(TABLES).fetchall()]
+    extra = sorted({path.stem for path in data.glob("*.csv")} - set(tables))
+    if not tables or extra:
+        raise BadDatabase(f"{schema} creates no table{f' for {extra[0]}.csv' if extra else ''}; add it or remove the file.")
+    for table in tables:
+        path = data / f"{table}.csv"
+        try:
+            _load_table(connection, table, path)
+        except (OSError, UnicodeDecodeError, duckdb.Error) as problem:
+            raise BadDatabase(f"{path} does not fit table {table}: {_reason(problem)}") from problem
+    connection.execute("CHECKPOINT")
+
+
+def _load_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
+    with path.open(encoding="utf-8") as lines:
+        columns = lines.readline().rstrip("\n").split(",")
+    known = [name for (name,) in connection.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [table]).fetchall()]
+    if sorted(columns) != sorted(known):
+        raise BadDatabase(f"{path} has the columns {', '.join(columns)} but the table has {', '.join(known)}; regenerate the file.")
+    names = ", ".join(map(_quoted, columns))
+    texts = dict.fromkeys(columns, "VARCHAR")  # the table's own types are what the text is cast to
+    connection.execute(f"INSERT INTO {_quoted(table)} ({names}) SELECT {names} FROM {READ_CSV}", [str(path), texts])
+
+
+def _generated(folder: Path, seed: int) -> sampledata.Data:
+    path = folder / "generate.py"
+    spec = importlib.util.spec_from_file_location(f"generate_{folder.name}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise BadDatabase(f"{path} is missing; without it there is no data for another seed.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    data: sampledata.Data = module.generate(seed)
+    return data
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[Table]:
+    for oid, name, comment in connection.execute(TABLES).fetchall():
+        columns = connection.execute(COLUMNS, [oid]).fetchall()
+        keys = connection.execute(KEYS, [oid]).fetchall()
+        primary = [tuple(mine) for kind, mine, _, _ in keys if kind == "PRIMARY KEY"]
+        foreign = [ForeignKey(tuple(mine), other, tuple(theirs)) for kind, mine, other, theirs in keys if kind == "FOREIGN KEY"]
+        count = connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()
+        yield Table(
+            name=name,
+            columns=tuple(Column(*column) for column in columns),
+            primary_key=primary[0] if primary else (),
+            foreign_keys=tuple(foreign),
+            comment=comment,
+            row_count=count[0] if count else 0,
+        )
+
+
+def _frequent(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> list[str]:
+    """The most frequent values of a column, one more than DISTINCT_VALUES at most."""
+    name = _quoted(column)
+    rows = connection.execute(
+        f"SELECT {name} FROM {_quoted(table)} WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {DISTINCT_VALUES + 1}",
+    ).fetchall()
+    return [value for (value,) in rows]
+
+
+def _example(db: str, row: dict[str, Any]) -> Example:
+    """One line of questions.jsonl. Raises ValueError, KeyError, TypeError."""
+    example = Example(
+        id=row["id"], db=db, question=row["question"], gold_sql=tuple(row["gold_sql"]), category=row["category"],
+        split=row.get("split", "dev"), may_be_empty=row.get("may_be_empty", False),
+    )  # fmt: skip
+    texts = (example.id, example.question, example.category, *example.gold_sql)
+    if not all(isinstance(text, str) and text.strip() for text in texts) or not isinstance(row["gold_sql"], list):
+        raise ValueError("id, question, category and each gold_sql must be text, gold_sql a list")
+    if example.split not in get_args(Split):
+        raise ValueError(f"split is {example.split!r}, not one of {', '.join(get_args(Split))}")
+    return example
+
+
+def _reason(problem: Exception) -> str:
+    """The first line of an error's text."""
+    return f"no {problem}" if isinstance(problem, KeyError) else (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

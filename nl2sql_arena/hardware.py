@@ -1,0 +1,53 @@
+"""What this machine can run models on, and the GPU decorator of a ZeroGPU Space. Importing this imports `spaces` first where it exists."""
+
+import importlib.util
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+if importlib.util.find_spec("spaces"):
+    import spaces
+else:
+    spaces = None
+
+GPU_SECONDS = 40
+"""What one question to both models asks of a ZeroGPU slot."""
+
+
+@dataclass(frozen=True)
+class Device:
+    name: str
+    has_gpu: bool
+    zero_gpu: bool
+    concurrency: int
+    """Battles that may run at once: one on a GPU of one's own, several where each call gets a slot or models are tiny."""
+
+
+def detect() -> Device:
+    """Looks for CUDA through torch; on ZeroGPU the device only appears inside a call, so its variable decides."""
+    zero = bool(os.environ.get("SPACES_ZERO_GPU")) and spaces is not None
+    if zero:
+        return Device("ZeroGPU", True, True, 6)
+    import torch
+
+    if torch.cuda.is_available():
+        memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+        return Device(f"{torch.cuda.get_device_name(0)}, {memory:.0f} GB", True, False, 1)
+    return Device(f"CPU ({platform.machine()}, {os.cpu_count()} cores)", False, False, 4)
+
+
+def on_gpu(generate: Callable[..., Any]) -> Callable[..., Any]:
+    """The generator that runs both sides, under one GPU decorator on ZeroGPU; unchanged elsewhere.
+
+    Callbacks cannot cross to the GPU's process, so there they are left behind.
+    """
+    if spaces is None or not os.environ.get("SPACES_ZERO_GPU"):
+        return generate
+
+    @spaces.GPU(duration=GPU_SECONDS)
+    def generate_on_gpu(requests: Any) -> Any:
+        yield from generate(requests, None, None)
+
+    return lambda requests, _on_token=None, _cancelled=None: generate_on_gpu(requests)

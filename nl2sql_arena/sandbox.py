@@ -1,0 +1,268 @@
+"""A warm pool of worker processes for SQL of models and visitors; no such text is parsed, bound or run in this process.
+
+What holds: at most `workers` jobs at once, others wait at most `wait_seconds`; a job that outlives its limit is killed with its worker; a
+worker that was used hard is replaced by a spare that waits already; a job whose worker was killed from outside is tried once more; rows of
+two threads never mix, since a worker answers one job at a time. Needs Linux or macOS (there with fewer limits: `limits_in_force`).
+Not covered: who may ask how often. Two endless queries fill a pool of two for their time limit; the wait and its message are the answer.
+"""
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from nl2sql_arena import settings, wire
+from nl2sql_arena.errors import Infrastructure
+from nl2sql_arena.types import Execution, Limits, Prepared, ResultColumn
+
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from nl2sql_arena.worker import main; main()"
+START_SECONDS = 30.0
+KILL_SECONDS = 1.5
+"""How long after a query's limit its worker is killed; before, DuckDB's own deadline and interrupts have had their turn."""
+HEAD_BYTES = 4_000_000
+"""Bytes of a reply besides its rows."""
+PREPARE_CHARS = 100_000
+FALLBACK_CHARS = 10_000
+FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
+
+
+def limits_in_force() -> tuple[str, ...]:
+    """The limits that this system enforces on a worker, for a banner."""
+    everywhere = ("wall time", "CPU time", "no file written", "64 open files", "no core dump")
+    if sys.platform == "linux":
+        return (*everywhere, "1 GiB of address space", "ends with the app", "no new privileges")
+    return (*everywhere, "1 GiB of memory, checked 20 times a second") if sys.platform == "darwin" else everywhere
+
+
+class LostError(Exception):
+    """A worker that gave no reply. `why` is late, memory, killed (from outside), crashed or too_long."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Worker:
+    """One worker process and the socket to it. Raises Infrastructure when it cannot start."""
+
+    def __init__(self, folder: Path) -> None:
+        self.channel, theirs = socket.socketpair()
+        environment = {"MALLOC_ARENA_MAX": "2", "TZ": "UTC", "LANG": "C.UTF-8"}
+        if "LD_LIBRARY_PATH" in os.environ:
+            environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", "-B", "-c", BOOT, str(PACKAGE_ROOT), str(os.getpid())],
+                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                cwd=folder, env=environment, close_fds=True, start_new_session=True,
+            )  # fmt: skip
+        try:
+            ready = wire.receive(self.channel, cap=100, deadline=time.monotonic() + START_SECONDS)
+        except OSError:
+            ready = None
+        if ready is None:
+            self.stop()
+            raise Infrastructure(f"The SQL worker could not start (exit status {self.process.returncode}); check that duckdb is installed.")
+
+    def ask(self, job: dict[str, Any], seconds: float, cap: int) -> dict[str, Any]:
+        """The reply to a job of at most `cap` bytes within `seconds`. Raises LostError; the worker is of no use then."""
+        deadline = time.monotonic() + seconds
+        try:
+            wire.send(self.channel, json.dumps(job).encode(), seconds)
+            frame = wire.receive(self.channel, cap, deadline)
+            if frame is not None:
+                reply: dict[str, Any] = json.loads(frame)
+                return reply
+        except TimeoutError:
+            raise LostError("late") from None
+        except (wire.TooLongError, ValueError, RecursionError):
+            raise LostError("too_long") from None
+        except OSError:
+            pass
+        raise LostError(self.cause_of_death())
+
+    def cause_of_death(self) -> str:
+        try:
+            status = self.process.wait(timeout=KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "crashed"
+        if status in FROM_OUTSIDE:
+            return "killed"
+        return {-signal.SIGXCPU: "late", wire.MEMORY_EXIT: "memory"}.get(status, "crashed")
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.channel.close()
+
+
+class Sandbox:
+    """The pool; a context manager, safe to share between threads. Raises Infrastructure on Windows."""
+
+    def __init__(self, workers: int = 2, wait_seconds: float = 20, prepare_seconds: float = 5) -> None:
+        if settings.is_windows():
+            raise Infrastructure("Running SQL safely needs Linux or macOS; on Windows start the app inside WSL.")
+        self.wait_seconds = wait_seconds
+        self.prepare_seconds = prepare_seconds
+        self._wanted = workers + 1
+        self._slots = threading.BoundedSemaphore(workers)
+        self._changed = threading.Condition()
+        self._workers: list[Worker] = []
+        self._idle: list[Worker] = []
+        self._failure = ""
+        self._closed = False
+        self._folder = Path(tempfile.mkdtemp(prefix="arena-sql-"))
+        # All workers are started by this one thread: Linux ends them with the thread that started them, not with the process.
+        self._keeper = threading.Thread(target=self._keep, name="sandbox", daemon=True)
+        self._keeper.start()
+        atexit.register(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers; jobs under way raise Infrastructure."""
+        with self._changed:
+            self._closed = True
+            for worker in self._workers:
+                worker.process.kill()
+            self._changed.notify_all()
+        self._keeper.join()
+        with self._changed:
+            while self._idle:
+                self._drop(self._idle.pop())
+        shutil.rmtree(self._folder, ignore_errors=True)
+        atexit.unregister(self.close)
+
+    def run(self, path: Path, sql: str, limits: Limits) -> Execution:
+        """Run one query of a stranger on a database file. Raises Infrastructure only for our own failures, such as a full queue."""
+        job = {
+            "kind": "run", "path": str(path), "sql": sql[: FALLBACK_CHARS + 1], "rows": limits.rows, "bytes": limits.bytes,
+            "cell_chars": limits.cell_chars, "seconds": limits.seconds,
+        }  # fmt: skip
+        started = time.monotonic()
+        try:
+            reply = self._reply(job, limits.seconds + KILL_SECONDS, limits.bytes + limits.rows + HEAD_BYTES)
+        except LostError as lost:
+            return _lost_execution(lost.why, limits, time.monotonic() - started)
+        fields = reply["execution"]
+        columns = tuple(ResultColumn(name, kind) for name, kind in fields.pop("columns", ()))
+        return Execution(columns=columns, rows=tuple(map(tuple, reply["rows"])), **fields)
+
+    def prepare(self, path: Path, text: str, dialect: str, stop: tuple[str, ...] = ()) -> Prepared:
+        """`sql.prepare` on a model's text, in a worker; text that takes too long comes back as it is. Raises Infrastructure."""
+        if len(text) > PREPARE_CHARS:
+            return _unprepared(text, "the text is too long to be parsed")
+        job = {"kind": "prepare", "path": str(path), "text": text, "dialect": dialect, "stop": stop, "seconds": self.prepare_seconds}
+        try:
+            fields = self._reply(job, self.prepare_seconds, HEAD_BYTES)["prepared"]
+        except LostError:
+            return _unprepared(text, "not parsed in time, kept as written")
+        return Prepared(**fields | {"repairs": tuple(fields["repairs"])})
+
+    def _reply(self, job: dict[str, Any], seconds: float, cap: int) -> dict[str, Any]:
+        """A worker's reply. Raises LostError when the job cost the worker its life, Infrastructure for our own failures."""
+        deadline = time.monotonic() + self.wait_seconds
+        if not self._slots.acquire(timeout=self.wait_seconds):
+            raise Infrastructure("All SQL workers are busy and the queue is full; try again in a few seconds.")
+        try:
+            try:
+                reply = self._ask(job, seconds, cap, deadline)
+            except LostError as lost:
+                if lost.why != "killed":
+                    raise
+                reply = self._ask(job, seconds, cap, deadline)
+        except LostError as lost:
+            if lost.why == "killed":
+                raise Infrastructure("The SQL worker was ended from outside twice; try again.") from None
+            raise
+        finally:
+            self._slots.release()
+        if "failure" in reply:
+            raise Infrastructure(f"The SQL worker failed ({reply['failure']}); try again.")
+        return reply
+
+    def _ask(self, job: dict[str, Any], seconds: float, cap: int, deadline: float) -> dict[str, Any]:
+        worker = self._take(deadline)
+        spent = True
+        try:
+            reply = worker.ask(job, seconds, cap)
+            spent = reply["spent"]
+            return reply
+        finally:
+            with self._changed:
+                if spent or self._closed:
+                    self._drop(worker)
+                else:
+                    self._idle.append(worker)
+                self._changed.notify_all()
+
+    def _take(self, deadline: float) -> Worker:
+        """The worker that is idle for longest: the last one may still be opening its next connection. Raises Infrastructure."""
+        with self._changed:
+            while True:
+                self._changed.wait_for(lambda: self._idle or self._failure or self._closed, deadline - time.monotonic())
+                if self._closed:
+                    raise Infrastructure("The SQL workers are closed; restart the app.")
+                if not self._idle:
+                    raise Infrastructure(self._failure or "No SQL worker is free and the queue is full; try again in a few seconds.")
+                worker = self._idle.pop(0)
+                if worker.process.poll() is None:
+                    return worker
+                self._drop(worker)
+                self._changed.notify_all()
+
+    def _drop(self, worker: Worker) -> None:
+        worker.stop()
+        self._workers.remove(worker)
+
+    def _keep(self) -> None:
+        """Start workers until there are as many as wanted, and again whenever one is dropped."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or len(self._workers) < self._wanted)
+                if self._closed:
+                    return
+            try:
+                worker, failure = Worker(self._folder), ""
+            except (Infrastructure, OSError) as problem:
+                worker, failure = None, str(problem)
+            with self._changed:
+                self._failure = failure
+                if worker:
+                    self._workers.append(worker)
+                    self._idle.append(worker)
+                self._changed.notify_all()
+                if failure:
+                    self._changed.wait_for(lambda: self._closed, timeout=1)
+
+
+def _lost_execution(why: str, limits: Limits, seconds: float) -> Execution:
+    """The outcome of a query that took its worker with it."""
+    match why:
+        case "late":
+            return Execution("timeout", seconds=seconds, message=f"The query was stopped after {limits.seconds:g} s.")
+        case "memory":
+            return Execution("memory", seconds=seconds, message="The query needed more memory than a query may use.")
+        case "too_long":
+            return Execution("error", seconds=seconds, error_kind="other", message="The result is too large to deliver.")
+    return Execution("error", seconds=seconds, error_kind="other", message="DuckDB broke down on this query.")
+
+
+def _unprepared(text: str, why: str) -> Prepared:
+    kept = text.strip()[:FALLBACK_CHARS]
+    return Prepared(sql=kept, formatted=kept, repairs=(why,))

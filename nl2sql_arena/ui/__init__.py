@@ -1,0 +1,84 @@
+"""The page: tabs over the services. Gradio is imported only here and in `app.py`."""
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from nl2sql_arena.services import Profile, Services
+from nl2sql_arena.ui import about, votes
+from nl2sql_arena.ui.arena import ArenaTab
+from nl2sql_arena.ui.benchmark import BenchmarkTab
+from nl2sql_arena.ui.sessions import Sessions
+
+SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
+MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
+TABS: dict[str, Callable[[Services, Profile, int, bool], Any]] = {
+    "Arena": lambda services, profile, concurrency, streams: ArenaTab(services, profile, Sessions(), concurrency, streams),
+    "Votes": lambda services, _profile, _concurrency, _streams: votes.build(services),
+    "Benchmark": lambda services, profile, concurrency, _streams: BenchmarkTab(services, profile, concurrency),
+    "About": lambda services, profile, _concurrency, _streams: about.build(services, profile),
+}
+
+
+def build_app(services: Services, profile: Profile, concurrency: int = 4, streams: bool = True) -> gr.Blocks:
+    """The whole page; `streams` is off where a GPU decorator runs the models in another process."""
+    with gr.Blocks(title="NL2SQL Arena", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
+        gr.HTML(_header(services, profile), elem_id="header")
+        with gr.Tabs():
+            for name, build in TABS.items():
+                with gr.Tab(name, id=name.lower()):
+                    build(services, profile, concurrency, streams)
+    demo.queue(max_size=50)
+    return demo
+
+
+def launch_options() -> dict[str, Any]:
+    """What the page needs at `launch`: looks, and nothing that reaches out or reports."""
+    return {
+        "theme": theme(),
+        "css": (Path(__file__).parent / "style.css").read_text(encoding="utf-8"),
+        "head": (Path(__file__).parent / "head.html").read_text(encoding="utf-8"),
+        "footer_links": ["settings"],
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "run_history": False,
+        "pwa": False,
+        "show_error": False,
+        "max_file_size": "1mb",
+        "state_session_capacity": 1000,
+    }
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's base theme with system fonts (its bundled bold files are incomplete) and colours of sufficient contrast."""
+    return gr.themes.Default(
+        primary_hue="indigo", neutral_hue="slate", font=list(SYSTEM_FONTS), font_mono=list(MONO_FONTS), radius_size="md"
+    ).set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_text_color="white",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_300",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+    )
+
+
+def _header(services: Services, profile: Profile) -> str:
+    running = profile.running or ("not loaded",) * len(profile.pair)
+    named = sorted(f"{services.cards[name].title} ({how})" for name, how in zip(profile.pair, running, strict=True))
+    tone = "real" if profile.kind == "real" else "practice"
+    lead = "" if profile.kind == "real" else "<b>Practice models.</b> "
+    shown = f"{lead}{escape(' against '.join(named))}. Running on {escape(profile.hardware)}."
+    reason = f" {escape(profile.reason)}" if profile.reason else ""
+    advice = " For Phi-2 against SQLCoder start the app on a machine with a CUDA GPU of 16 GB or more." if profile.kind == "mini" else ""
+    return (
+        '<header><h1>NL2SQL Arena</h1><p class="lead">One question, two models, two result tables. Which answer is better?</p>'
+        f'<p class="banner {tone}">{shown}{reason}{advice}</p></header>'
+    )

@@ -1,0 +1,46 @@
+"""The About tab: what runs here, under which licences, and how answers are treated."""
+
+from html import escape
+
+import gradio as gr
+
+from nl2sql_arena import sandbox
+from nl2sql_arena.services import Profile, Services
+from nl2sql_arena.types import ModelCard
+
+TEXT = """
+**What this is.** One question goes to two text-to-SQL models. Each reads the prompt it was tuned on, both get the same cap on
+length, and both answers run on the same read-only DuckDB database in disposable worker processes. You see both tables and say
+which is better.
+
+**What is done to an answer.** The SQL is taken out of the model's words, translated to DuckDB where the model writes another
+dialect, and text in double quotes that names no column is read as a value.
+Each change is named after the vote, beside the model's own words.
+
+**What the databases are.** Synthetic data from seeded generators. Their questions and gold answers were written with a language
+model for this project; they were not collected from people.
+
+**What is kept.** A battle with its question, both answers and your verdict, in this arena's own store, under a random name for
+your open page. Please type nothing personal.
+"""
+
+
+def build(services: Services, profile: Profile) -> None:
+    gr.Markdown(TEXT, elem_id="about-text")
+    gr.HTML(_cards(services, profile), elem_id="cards")
+    gr.Markdown("**Limits on every query here:** " + "; ".join(sandbox.limits_in_force()) + ".", elem_id="limits")
+
+
+def _cards(services: Services, profile: Profile) -> str:
+    rows = "".join(_card(card, services.revision(card.name), card.name in profile.models) for card in services.cards.values())
+    head = "".join(f"<th>{name}</th>" for name in ("Model", "Kind", "Weights", "Revision", "Licence", "On this page", "Notes"))
+    return f'<div class="grid"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def _card(card: ModelCard, revision: str, offered: bool) -> str:
+    weights = " + ".join(each.id for each in (card.base, card.adapter) if each) if card.kind == "real" else "trained here"
+    kind = {"real": "real; not yet verified on real weights by this project", "mini": "mini, a practice stand-in", "baseline": "baseline"}[
+        card.kind
+    ]
+    cells = (card.title, kind, weights, revision, card.licence, "yes" if offered else "no", card.notes)
+    return "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in cells) + "</tr>"

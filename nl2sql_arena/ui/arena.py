@@ -1,0 +1,286 @@
+"""The Arena tab: one question, two sides, one vote.
+
+Blind, nothing that links a side to a model leaves the server before the vote: no name, timing, raw text, repair or queue place,
+and both sides appear in one update. The ask stream yields only the two SQL texts, at most every `TICK` seconds; the rest comes
+in chained events.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from nl2sql_arena import arena
+from nl2sql_arena.benchmark.runner import judge
+from nl2sql_arena.errors import ArenaError, BadVote
+from nl2sql_arena.services import Profile, Services
+from nl2sql_arena.types import WINNERS, Battle, GenerationRequest, Winner
+from nl2sql_arena.ui import render
+from nl2sql_arena.ui.sessions import Session, Sessions
+from nl2sql_arena.ui.words import BUTTONS, SAID
+
+TICK = 0.08
+BLIND, OPEN = "Blind: names after the vote", "Open: names and live text"
+WRITING = "Both models are writing their SQL and running it…"
+UNEXPECTED = "Something failed on our side, and nothing was counted; ask again. The server's log has the details."
+log = logging.getLogger(__name__)
+Update = dict[Any, Any]
+
+
+class ArenaTab:
+    """The tab's components and handlers. Every handler takes and returns values; what a page knows lives in `Sessions`."""
+
+    def __init__(self, services: Services, profile: Profile, sessions: Sessions, concurrency: int, streams: bool) -> None:
+        self.services, self.profile, self.sessions = services, profile, sessions
+        self.concurrency, self.streams = concurrency, streams
+        self.cards = dict(services.cards)
+        self._build()
+        self._wire()
+
+    def _build(self) -> None:
+        names = list(self.services.databases)
+        models = [(self.cards[name].title, name) for name in self.profile.models]
+        with gr.Row(elem_id="question-row"):
+            self.db = gr.Dropdown(names, value=names[0], label="Database", elem_id="db", scale=1, min_width=160)
+            self.example = gr.Dropdown(
+                self._examples(names[0]), value=None, label="Example questions", elem_id="example", scale=4, min_width=260
+            )
+        with gr.Row(elem_id="ask-row"):
+            self.question = gr.Textbox(
+                next(iter(self._examples(names[0])), ""),
+                label="Question",
+                placeholder="Ask this database something in English",
+                lines=2,
+                max_lines=4,
+                elem_id="question",
+                scale=6,
+                min_width=260,
+            )
+            with gr.Column(scale=1, min_width=130):
+                self.ask = gr.Button("Ask", variant="primary", elem_id="ask")
+                self.stop = gr.Button("Stop", elem_id="stop", interactive=False)
+        with gr.Row(elem_id="options-row"):
+            with gr.Accordion("Tables and columns", open=False, elem_id="schema-box"):
+                self.schema = gr.HTML(self._schema(names[0]), elem_id="schema")
+            with gr.Accordion("Contestants and mode", open=False, elem_id="mode-box"):
+                self.mode = gr.Radio([BLIND, OPEN], value=BLIND, label="Mode", elem_id="mode")
+                with gr.Row():
+                    self.first = gr.Dropdown(models, value=self.profile.pair[0], label="One contestant", elem_id="first")
+                    self.second = gr.Dropdown(models, value=self.profile.pair[1], label="The other", elem_id="second")
+        self.status = gr.HTML(elem_id="status", padding=False)
+        with gr.Row(elem_id="sides"):
+            self.title_a, self.sql_a, self.table_a = self._side("a")
+            self.title_b, self.sql_b, self.table_b = self._side("b")
+        self.strip = gr.HTML(elem_id="strip", padding=False)
+        with gr.Row(elem_id="votes"):
+            self.buttons = {
+                winner: gr.Button(BUTTONS[winner], interactive=False, elem_id=f"vote-{winner}", min_width=120) for winner in WINNERS
+            }
+            self.retry = gr.Button("Try the failed side again", visible=False, elem_id="retry")
+        self.reveal = gr.HTML(elem_id="reveal", padding=False)
+
+    def _side(self, letter: str) -> tuple[gr.HTML, gr.Code, gr.HTML]:
+        with gr.Column(min_width=300, elem_classes=["side-column"]):
+            title = gr.HTML(render.side_title(letter.upper()), elem_id=f"title-{letter}", padding=False)
+            sql = gr.Code(
+                language="sql",
+                label=f"SQL of model {letter.upper()}",
+                interactive=False,
+                elem_id=f"sql-{letter}",
+                wrap_lines=True,
+                buttons=["copy"],
+            )
+            table = gr.HTML(elem_id=f"table-{letter}", padding=False)
+        return title, sql, table
+
+    def _wire(self) -> None:
+        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        instant = private | {"queue": False}
+        self.db.change(self.on_db, [self.db, self.question], [self.example, self.schema, self.question], **instant)
+        self.example.input(lambda chosen: chosen or "", self.example, self.question, **instant)
+        shown = [
+            self.status,
+            self.title_a,
+            self.title_b,
+            self.table_a,
+            self.table_b,
+            self.strip,
+            self.reveal,
+            self.retry,
+            self.ask,
+            self.stop,
+        ]
+        shown += list(self.buttons.values())
+        inputs = [self.question, self.db, self.first, self.second, self.mode]
+        begun = gr.on([self.ask.click, self.question.submit], self.on_begin, None, shown, trigger_mode="once", **instant)
+        limits: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": self.concurrency}
+        asked = begun.success(self.on_ask, inputs, [self.sql_a, self.sql_b], **private, **limits)
+        asked.then(self.on_results, None, shown, **instant)
+        self.stop.click(self.on_stop, None, self.status, **instant)
+        retried = self.retry.click(self.on_retry, None, [self.sql_a, self.sql_b], **private, **limits)
+        retried.then(self.on_results, None, shown, **instant)
+        for winner, button in self.buttons.items():
+            button.click(self._voting(winner), None, shown, trigger_mode="once", **instant)
+
+    def _examples(self, db: str) -> list[str]:
+        return [example.question for example in self.services.examples(db, "arena")]
+
+    def _schema(self, db: str) -> str:
+        database = self.services.databases[db]
+        found = database.schema()
+        return render.schema(found, {table.name: database.preview(table.name) for table in found.tables})
+
+    def on_db(self, db: str, question: str) -> Update:
+        """The new database's examples and tables; a question that the visitor typed stays."""
+        examples = self._examples(db)
+        typed = question.strip() and not any(question in self._examples(name) for name in self.services.databases)
+        return {
+            self.example: gr.update(choices=examples, value=None),
+            self.schema: self._schema(db),
+            self.question: question if typed else next(iter(examples), ""),
+        }
+
+    def on_begin(self, request: gr.Request) -> Update:
+        """Clear the previous battle away and say that both are at work."""
+        with self.sessions.locked(request.session_hash) as session:
+            session.begin()
+        return self._page(Session(voter=""), working=True) | {self.status: render.note(WRITING, "busy")}
+
+    def on_ask(self, question: str, db: str, first: str, second: str, mode: str, request: gr.Request) -> Iterator[tuple[str, str]]:
+        """The two SQL texts: live in open mode, both at once when blind."""
+        session = self.sessions.of(request.session_hash)
+        yield "", ""
+        try:
+            session.ask = arena.new_ask(self.services, self.profile, question, db, (first, second), mode != OPEN, session.voter)
+            if self.streams and not session.ask.blind:
+                yield from self._live(session, session.ask)
+            else:
+                session.battle = arena.fight(self.services, self.profile, session.ask, cancelled=session.stop.is_set)
+        except ArenaError as problem:
+            session.failure = str(problem)
+        except Exception:
+            log.exception("ask failed")
+            session.failure = UNEXPECTED
+        if session.battle:
+            yield _shown_sql(session.battle)
+
+    def _live(self, session: Session, ask: arena.Ask) -> Iterator[tuple[str, str]]:
+        """What both models have written so far, every `TICK`; the finished battle is left in the session."""
+        written = dict.fromkeys(ask.models, "")
+        failures: list[BaseException] = []
+
+        def note_token(request: GenerationRequest, text: str) -> None:
+            written[request.model] = text
+
+        def work() -> None:
+            try:
+                session.battle = arena.fight(self.services, self.profile, ask, note_token, session.stop.is_set)
+            except Exception as problem:  # noqa: BLE001 - carried to the handler's own edge
+                failures.append(problem)
+
+        worker = threading.Thread(target=work, daemon=True)
+        worker.start()
+        last = ("", "")
+        while worker.is_alive():
+            time.sleep(TICK)
+            now = (written[ask.models[0]], written[ask.models[1]])
+            if now != last:
+                last = now
+                yield now
+        if failures:
+            raise failures[0]
+
+    def on_results(self, request: gr.Request) -> Update:
+        """Tables, difference and vote buttons, all in one update."""
+        return self._page(self.sessions.of(request.session_hash))
+
+    def on_stop(self, request: gr.Request) -> str:
+        self.sessions.of(request.session_hash).stop.set()
+        return render.note("Stopping…", "busy")
+
+    def on_retry(self, request: gr.Request) -> tuple[str, str]:
+        """Ask the sides that our machinery failed once more."""
+        session = self.sessions.of(request.session_hash)
+        try:
+            if session.battle and session.ask:
+                session.battle = arena.retry(self.services, session.battle, session.ask)
+        except ArenaError as problem:
+            session.failure = str(problem)
+        return _shown_sql(session.battle) if session.battle else ("", "")
+
+    def _voting(self, winner: Winner) -> Callable[[gr.Request], Update]:
+        """The handler of one vote button."""
+
+        def vote(request: gr.Request) -> Update:
+            return self.on_vote(winner, request)
+
+        return vote
+
+    def on_vote(self, winner: Winner, request: gr.Request) -> Update:
+        """Keep the vote, then show who was who. A second click finds the battle closed."""
+        with self.sessions.locked(request.session_hash) as session:
+            try:
+                if session.battle is None or session.voted:
+                    raise BadVote("There is no open battle to vote on; ask a question first.")
+                arena.vote(self.services, session.battle, winner, session.voter)
+            except ArenaError as problem:
+                return {self.status: render.note(str(problem), "bad")}
+            session.voted = True
+            said = f"Recorded: {SAID[winner]}. " + ("A practice vote: these are minis." if self.profile.kind == "mini" else "Thank you.")
+            return self._page(session) | {
+                self.reveal: render.reveal(session.battle, self.cards, said, self._gold(session)),
+                self.status: "",
+            }
+
+    def _gold(self, session: Session) -> dict[str, str]:
+        """On an example question, what the benchmark says of each side; empty for typed questions."""
+        if not (session.battle and session.ask and session.ask.example):
+            return {}
+        sides = (session.battle.a, session.battle.b)
+        scores = {answer.model: judge(self.services, session.ask.example, answer) for answer in sides}
+        return {
+            model: {1.0: "right", 0.0: f"wrong ({score.reason})"}.get(score.value or 0.0, "") if score.value is not None else "not scored"
+            for model, score in scores.items()
+        }
+
+    def _page(self, session: Session, working: bool = False) -> Update:
+        """Everything that depends on the state of the battle. Names only in open mode or after the vote."""
+        battle = session.battle
+        open_for_vote = battle is not None and arena.votable(battle) and not session.voted
+        named = battle is not None and (session.voted or not battle.blind)
+        cards = (self.cards[battle.a.model], self.cards[battle.b.model]) if battle and named else (None, None)
+        update: Update = {
+            self.status: self._status(session),
+            self.title_a: render.side_title("A", cards[0]),
+            self.title_b: render.side_title("B", cards[1]),
+            self.table_a: render.result(battle.a.execution) if battle else "",
+            self.table_b: render.result(battle.b.execution) if battle else "",
+            self.strip: _strip(battle) if battle else "",
+            self.reveal: "",
+            self.retry: gr.update(visible=battle is not None and not arena.votable(battle)),
+            self.ask: gr.update(interactive=not working),
+            self.stop: gr.update(interactive=working),
+        }
+        return update | {button: gr.update(interactive=open_for_vote) for button in self.buttons.values()}
+
+    def _status(self, session: Session) -> str:
+        if session.failure:
+            return render.note(session.failure, "bad")
+        if session.battle and not arena.votable(session.battle):
+            return render.note("A side did not finish, so this battle cannot be voted on yet.", "warn")
+        return render.note("Which answer is better? Vote below the results.") if session.battle and not session.voted else ""
+
+
+def _shown_sql(battle: Battle) -> tuple[str, str]:
+    """Both SQL texts in one layout, whatever the models' own."""
+    return battle.a.prepared.formatted, battle.b.prepared.formatted
+
+
+def _strip(battle: Battle) -> str:
+    found = arena.compared(battle.a, battle.b)
+    if found is None:
+        return render.comparison("incomparable")
+    return render.comparison(arena.verdict(battle), found.only_a, found.only_b, found.common, (found.columns_a, found.columns_b))

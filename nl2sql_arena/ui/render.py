@@ -1,0 +1,191 @@
+"""Domain values -> HTML. Every text of a model, database or visitor is escaped here; no other room writes HTML from such text."""
+
+from collections.abc import Sequence
+from html import escape
+
+from nl2sql_arena.types import Answer, Battle, Execution, ModelCard, Schema, Table, Tally, Value
+from nl2sql_arena.ui.words import OUTCOMES, VERDICTS
+
+SHOWN_ROWS = 200
+CELL_CHARS = 200
+NUMBERS = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "DECIMAL",
+    "DOUBLE",
+    "FLOAT",
+)
+
+
+def note(text: str, tone: str = "plain") -> str:
+    """One line of plain text; tones: plain, busy, good, warn, bad."""
+    return f'<p class="note {tone}" role="status">{escape(text)}</p>' if text else ""
+
+
+def cell(value: Value) -> str:
+    """One result cell: NULL, the empty string and text that looks like a number stay apart."""
+    if value is None:
+        return '<span class="null">NULL</span>'
+    if value == "":
+        return '<span class="null">empty text</span>'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    return escape(text if len(text) <= CELL_CHARS else text[:CELL_CHARS] + "…")
+
+
+def result(execution: Execution) -> str:
+    """A result table with its types and row count, or the outcome in words."""
+    if execution.outcome == "ok":
+        return table(execution) + f'<p class="rows">{escape(row_words(execution))}</p>'
+    head, explanation = OUTCOMES[execution.outcome]
+    detail = f"<pre>{escape(execution.message)}</pre>" if execution.message else ""
+    columns = f'<p class="rows">Columns: {escape(", ".join(column.name for column in execution.columns))}</p>' if execution.columns else ""
+    return f'<div class="outcome {execution.outcome}"><strong>{head}</strong><p>{explanation}</p>{detail}{columns}</div>'
+
+
+def row_words(execution: Execution) -> str:
+    shown = min(len(execution.rows), SHOWN_ROWS)
+    count = f"{execution.row_count:,}"
+    if execution.truncated:
+        return f"First {shown:,} of more than {count} rows"
+    return f"First {shown:,} of {count} rows" if shown < execution.row_count else f"{count} row{'s' if execution.row_count != 1 else ''}"
+
+
+def table(execution: Execution) -> str:
+    """The rows as an HTML table; numbers to the right, the type under each name."""
+    right = [column.type.startswith(NUMBERS) and not column.type.endswith("]") for column in execution.columns]
+    marks = ['class="num"' if is_right else "" for is_right in right]
+    head = "".join(
+        f'<th scope="col" {mark}>{escape(column.name)}<small>{escape(column.type.lower())}</small></th>'
+        for column, mark in zip(execution.columns, marks, strict=True)
+    )
+    body = "".join(
+        "<tr>" + "".join(f"<td {mark}>{cell(value)}</td>" for value, mark in zip(row, marks, strict=True)) + "</tr>"
+        for row in execution.rows[:SHOWN_ROWS]
+    )
+    return grid(head, body, "Result table")
+
+
+def grid(head: str, body: str, label: str) -> str:
+    """A table that scrolls inside its own box; `head` and `body` are HTML already."""
+    frame = f'<div class="grid" tabindex="0" role="region" aria-label="{label}">'
+    return f"{frame}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def schema(schema_: Schema, previews: dict[str, Execution]) -> str:
+    """Tables, columns, types, comments, counts and some rows, each table one click away."""
+    return '<div class="schema">' + "".join(_table(each, previews.get(each.name)) for each in schema_.tables) + "</div>"
+
+
+def _table(each: Table, preview: Execution | None) -> str:
+    refers = {key.columns[0]: f"{key.table}.{key.references[0]}" for key in each.foreign_keys}
+    rows = "".join(
+        f"<tr><td><code>{escape(column.name)}</code></td><td>{escape(column.type.lower())}</td>"
+        f"<td>{_key(column.name, each, refers)}</td><td>{escape(column.comment)}</td></tr>"
+        for column in each.columns
+    )
+    sample = f"<h5>Some rows</h5>{table(preview)}" if preview and preview.rows else ""
+    return (
+        f"<details><summary><code>{escape(each.name)}</code> <span>{each.row_count:,} rows, {len(each.columns)} columns</span> "
+        f"<em>{escape(each.comment)}</em></summary>"
+        f"{grid('<th>Column</th><th>Type</th><th>Key</th><th>Meaning</th>', rows, f'Columns of {escape(each.name)}')}"
+        f"{sample}</details>"
+    )
+
+
+def _key(name: str, each: Table, refers: dict[str, str]) -> str:
+    parts = ["primary"] if name in each.primary_key else []
+    return escape(", ".join(parts + ([f"→ {refers[name]}"] if name in refers else [])))
+
+
+def side_title(letter: str, card: ModelCard | None = None) -> str:
+    """The heading of a side; without a card it says nothing about the model."""
+    named = f"<span>{escape(card.title)}</span>" if card else ""
+    return f'<h2 class="side side-{letter.lower()}"><b>{letter}</b> Model {letter}{named}</h2>'
+
+
+def reveal(battle: Battle, cards: dict[str, ModelCard], said: str, gold: dict[str, str]) -> str:
+    """Who was who, with everything that was hidden before the vote. `gold` maps a model to the benchmark's verdict in words."""
+    sides = "".join(
+        _revealed(letter, answer, cards[answer.model], gold.get(answer.model, "")) for letter, answer in (("A", battle.a), ("B", battle.b))
+    )
+    return f'<div class="reveal" role="status"><p class="recorded">{escape(said)}</p><div class="pair">{sides}</div></div>'
+
+
+def _revealed(letter: str, answer: Answer, card: ModelCard, gold: str) -> str:
+    done = answer.completion
+    facts = [
+        ("SQL written in", f"{done.seconds:.2f} s, {done.tokens} tokens"),
+        ("With its result in", f"{answer.seconds:.2f} s"),
+        ("Running as", answer.precision),
+        ("Changed before running", "; ".join(answer.prepared.repairs) or "nothing"),
+        ("Left out of its prompt", ", ".join(answer.prompt.pruned) or "nothing"),
+    ]
+    if gold:
+        facts.append(("Against the gold answer", gold))
+    rows = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts)
+    return (
+        f'<section><h3><b class="side-{letter.lower()}">{letter}</b> {escape(card.title)}</h3><dl>{rows}</dl>'
+        f"<details><summary>The model's own words</summary><pre>{escape(done.text) or '(nothing)'}</pre></details>"
+        f"<details><summary>The prompt it read</summary><pre>{escape(answer.prompt.text)}</pre></details></section>"
+    )
+
+
+def tallies(title: str, explanation: str, rows: Sequence[Tally], cards: dict[str, ModelCard]) -> str:
+    """One table of votes; every figure says what it was counted on."""
+    if not rows:
+        return f'<section class="votes"><h3>{escape(title)}</h3><p>{escape(explanation)}</p><p class="rows">No votes yet.</p></section>'
+    names = [key.partition("@")[0] for row in rows for key in {row.first, row.second}]
+    many = len(names) > len(set(names))
+    body = "".join(_tally(row, cards, many) for row in rows)
+    head = "".join(
+        f'<th scope="col">{name}</th>'
+        for name in ("Contestants", "Wins", "Ties", "Both bad", "Votes", "Voters", "Decisive win rate of the first")
+    )
+    return (
+        f'<section class="votes"><h3>{escape(title)}</h3><p>{escape(explanation)}</p>'
+        f'<div class="grid"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>'
+    )
+
+
+def _tally(row: Tally, cards: dict[str, ModelCard], with_revision: bool) -> str:
+    first, second = (_contestant(key, cards, with_revision) for key in (row.first, row.second))
+    votes = row.wins + row.losses + row.ties + row.both_bad
+    rate = row.decisive
+    shown = (
+        "no decisive vote yet"
+        if rate is None or rate.n == 0
+        else f"{rate.value:.0%} (95 % interval {rate.low:.0%} to {rate.high:.0%}, n = {rate.n})"
+    )
+    cells = [f"{first}<br><span>against</span> {second}", f"{row.wins} : {row.losses}", row.ties, row.both_bad, votes, row.voters, shown]
+    return "<tr>" + "".join(f"<td>{each}</td>" for each in cells) + "</tr>"
+
+
+def _contestant(key: str, cards: dict[str, ModelCard], with_revision: bool) -> str:
+    name, _, revision = key.partition("@")
+    title = cards[name].title if name in cards else name
+    return escape(title) + (f" <small>{escape(revision)}</small>" if with_revision else "")
+
+
+def comparison(verdict: str, only_a: int = 0, only_b: int = 0, common: int = 0, columns: tuple[int, int] = (0, 0)) -> str:
+    """Whether the two results are the same and, if not, how they differ."""
+    text, tone = VERDICTS[verdict]
+    if verdict == "different":
+        text = (
+            f"The results differ: A has {_columns(columns[0])}, B has {_columns(columns[1])}."
+            if columns[0] != columns[1]
+            else f"The results differ: {common:,} rows in both, {only_a:,} only in A, {only_b:,} only in B."
+        )
+    return note(text, tone)
+
+
+def _columns(count: int) -> str:
+    return f"{count} column" + ("" if count == 1 else "s")
