@@ -4,12 +4,13 @@ Each format is the one its model was tuned on; a wrong prompt decides a comparis
 are facts of their models, stated where each is from. Not covered: fetching the schema or counting tokens, which callers pass in.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from nl2sql_arena import schema as ddl
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.types import Prompt, Schema, Table
+from nl2sql_arena.types import Column, ForeignKey, Prompt, Schema, Table
 
 ABSTENTION = "I do not know"
 FENCE = "```"
@@ -137,3 +138,11 @@ def _words(text: str) -> set[str]:
 
 def _line(question: str) -> str:
     return " ".join(question.split())
+
+
+def fingerprint(format_name: str) -> str:
+    """A hash of how a format renders one fixed schema: weights trained here on another rendering must be trained again."""
+    parent = Table("owners", (Column("id", "INTEGER", "key", False), Column("name", "VARCHAR")), ("id",))
+    child = Table("cats", (Column("owner_id", "INTEGER"), Column("born", "DATE")), (), (ForeignKey(("owner_id",), "owners", ("id",)),))
+    prompt = FORMATS[format_name]("How many cats does Ann have?", Schema("fixed", (parent, child)), True)
+    return hashlib.sha256(repr((prompt.prefix, prompt.suffix, prompt.stop)).encode()).hexdigest()[:12]
