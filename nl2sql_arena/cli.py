@@ -290,10 +290,14 @@ def _bench_difficulty(options: argparse.Namespace) -> None:
         _out(json.dumps(row))
 
 
+def _log(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
 def _train_mini(options: argparse.Namespace) -> None:
     from nl2sql_arena.training.mini import train_minis
 
     services = _services()
     out = options.out or services.settings.models
-    train_minis(out, services.databases, options.minutes, options.seed, lambda line: sys.stderr.write(line + "\n"))
+    train_minis(out, services.databases, options.minutes, options.seed, _log)
     services.close()

@@ -46,7 +46,7 @@ def on_gpu(generate: Callable[..., Any]) -> Callable[..., Any]:
     if spaces is None or not os.environ.get("SPACES_ZERO_GPU"):
         return generate
 
-    @spaces.GPU(duration=GPU_SECONDS)
+    @spaces.GPU(duration=GPU_SECONDS)  # type: ignore[untyped-decorator]
     def generate_on_gpu(requests: Any) -> Any:
         yield from generate(requests, None, None)
 

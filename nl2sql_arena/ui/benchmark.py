@@ -76,7 +76,8 @@ class BenchmarkTab:
         return [example for db in databases for example in self.services.examples(db, split)[:limit]]
 
     def _run(self, models: list[str], examples: list[Example], split: str, stop: threading.Event) -> Iterator[tuple[str, go.Figure, str]]:
-        total, results, began, shown = len(models) * len(examples), [], time.monotonic(), 0.0
+        total, began, shown = len(models) * len(examples), time.monotonic(), 0.0
+        results: list[runner.Result] = []
         yield _bar(0, total, 0.0, "Loading"), self._chart(results, examples, split), ""
         for result in runner.run(self.services, models, examples, stop.is_set):
             results.append(result)
