@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -10,28 +11,32 @@ from pathlib import Path
 from typing import Any
 
 from nl2sql_arena.benchmark import report, runner
-from nl2sql_arena.difficulty import duckdb_level, spider_level
+from nl2sql_arena.difficulty import duckdb_level, features, spider_level
+from nl2sql_arena.engine import check_question
 from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.services import MINI_PAIR, Services, open_services
-from nl2sql_arena.settings import load
+from nl2sql_arena.settings import load, names
 from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
 
 Command = Callable[[argparse.Namespace], None]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Parse and run one command; a problem that the user can mend is one sentence on standard error and status 2."""
+    """Parse and run one command; a problem that the user can mend is one sentence on standard error and status 1."""
     options = parser().parse_args(arguments)
     try:
         options.command(options)
     except ArenaError as problem:
         sys.exit(f"nl2sql_arena: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(130)  # what a shell reports for a command ended by Ctrl-C
     except BrokenPipeError:
         sys.stderr.close()
 
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="python -m nl2sql_arena", description="Ask, run, list and benchmark from the command line.")
+    root.add_argument("--data", default="", help="folder of databases and votes (default: ARENA_DATA, else ./var)")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
 
     ask = _add(commands, "ask", _ask, "put a question to models")
@@ -57,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--models", required=True)
     run.add_argument("--dataset", default="all", help="a sample database, or all")
     run.add_argument("--split", default="dev", choices=["dev", "test", "arena", "all"])
-    run.add_argument("--limit", type=int, default=0, help="at most this many questions of each database")
+    run.add_argument("--limit", type=_count, default=0, help="at most this many questions of each database")
     run.add_argument("--json", action="store_true")
     difficulty = _add(bench, "difficulty", _bench_difficulty, "the level of each query of a JSONL file")
     difficulty.add_argument("file", type=Path)
@@ -85,45 +90,73 @@ def _text_or_lines(command: argparse.ArgumentParser, name: str) -> None:
     )
 
 
-def _services() -> Services:
-    return open_services(load())
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
 
 
-def _inputs(options: argparse.Namespace, field: str) -> list[tuple[str, str]]:
-    """(id, text) of each input. Raises BadInput naming the line that cannot be read."""
+def _services(options: argparse.Namespace) -> Services:
+    return open_services(load(os.environ | {"ARENA_DATA": options.data} if options.data else os.environ))
+
+
+def _models_of(options: argparse.Namespace) -> list[str]:
+    """The models asked for, each once. Raises BadInput."""
+    chosen = list(dict.fromkeys(names(options.models)))
+    if not chosen:
+        raise BadInput("Name at least one model after --models; `models list` shows them.")
+    return chosen
+
+
+def _inputs(options: argparse.Namespace, field: str) -> Iterator[tuple[Any, str]]:
+    """(id, text) of each input, lines as they arrive. Raises BadInput naming the line that cannot be read."""
     if not options.jsonl:
         if not options.text:
             raise BadInput(f"Give the {field} as an argument, or --jsonl with lines on standard input.")
-        return [("1", options.text)]
-    rows = []
-    for number, line in enumerate(sys.stdin, 1):
+        yield "1", options.text
+        return
+    for _, row in _rows(sys.stdin.buffer, "id", field):
+        yield row["id"], row[field]
+
+
+def _rows(lines: Iterable[bytes], *fields: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of each line of JSON. Raises BadInput naming the first that lacks a field or has no text in one but `id`."""
+    wanted = ", ".join(f'"{field}"' for field in fields)
+    for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 row = json.loads(line)
-                rows.append((str(row["id"]), str(row[field])))
-            except (ValueError, KeyError, TypeError) as problem:
-                raise BadInput(f'Line {number} is not {{"id", "{field}"}} as JSON ({problem}); correct it and run again.') from problem
-    return rows
+            except (ValueError, RecursionError) as problem:
+                raise BadInput(f"Line {number} is not JSON ({problem}); write {{{wanted}}} there.") from problem
+            if not isinstance(row, dict) or not all(field in row and (field == "id" or isinstance(row[field], str)) for field in fields):
+                raise BadInput(f"Line {number} is not {{{wanted}}} with texts; correct it and run again.")
+            yield number, row
 
 
 def _ask(options: argparse.Namespace) -> None:
-    services = _services()
-    models = [name for name in options.models.split(",") if name]
-    inputs = _inputs(options, "question")
-    requests = [Request(identity, model, options.db, question) for identity, question in inputs for model in models]
-    answers = services.engine.answers(requests)
-    _print(_in_order(answers, [(each.id, each.model) for each in requests]), options, _answer_text)
+    models = _models_of(options)
+    inputs = list(_inputs(options, "question"))
+    for identity, question in inputs:
+        try:
+            check_question(question)
+        except BadInput as problem:
+            raise BadInput(f"Question {identity}: {problem}") from problem
+    services = _services(options)
+    # Requests are numbered: two lines may bear the same id, and an id is printed as it was given.
+    requests = [Request(str(number), model, options.db, text) for number, (_, text) in enumerate(inputs) for model in models]
+    answers = _in_order(services.engine.answers(requests), [(each.id, each.model) for each in requests])
+    _print((answer_json(answer) | {"id": inputs[int(answer.id)][0]} for answer in answers), options, _answer_text)
     services.close()
 
 
-def _in_order(answers: Iterable[Answer], order: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """Answers as JSON objects in input order, each as soon as those before it are there."""
+def _in_order(answers: Iterable[Answer], order: list[tuple[str, str]]) -> Iterator[Answer]:
+    """Answers in input order, each as soon as those before it are there."""
     waiting: dict[tuple[str, str], Answer] = {}
     position = 0
     for answer in answers:
         waiting[answer.id, answer.model] = answer
         while position < len(order) and order[position] in waiting:
-            yield answer_json(waiting.pop(order[position]))
+            yield waiting.pop(order[position])
             position += 1
 
 
@@ -154,7 +187,7 @@ def _execution_json(done: Execution) -> dict[str, Any]:
 
 
 def _sql(options: argparse.Namespace) -> None:
-    services = _services()
+    services = _services(options)
     rows = ({"id": name, **_execution_json(services.engine.run(options.db, text, DISPLAY))} for name, text in _inputs(options, "sql"))
     _print(rows, options, _execution_text)
     services.close()
@@ -194,7 +227,7 @@ def _list(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> None:
-    services = _services()
+    services = _services(options)
     rows = [
         {"name": card.name, "title": card.title, "kind": card.kind, "licence": card.licence, "revision": services.revision(card.name)}
         for card in services.cards.values()
@@ -218,12 +251,12 @@ def _votes(options: argparse.Namespace) -> None:
         "outcome_a",
         "outcome_b",
     )
-    _list([{"name": vote["id"], **{key: vote[key] for key in kept}} for vote in _services().store.votes()], options)
+    _list([{"name": vote["id"], **{key: vote[key] for key in kept}} for vote in _services(options).store.votes()], options)
 
 
 def _databases(options: argparse.Namespace) -> None:
     rows = []
-    for name, database in _services().databases.items():
+    for name, database in _services(options).databases.items():
         tables = database.schema().tables
         rows.append({"name": name, "tables": len(tables), "rows": sum(t.row_count for t in tables), "questions": len(database.examples())})
     _list(rows, options)
@@ -232,20 +265,20 @@ def _databases(options: argparse.Namespace) -> None:
 def _schema(options: argparse.Namespace) -> None:
     from nl2sql_arena.schema import create_tables
 
-    schema = _services().engine.database(options.name).schema()
+    schema = _services(options).engine.database(options.name).schema()
     _out(json.dumps({"name": options.name, **asdict(schema)}, ensure_ascii=False, indent=1) if options.json else create_tables(schema))
 
 
 def _bench_run(options: argparse.Namespace) -> None:
-    services = _services()
-    models = [name for name in options.models.split(",") if name]
+    models = _models_of(options)
+    services = _services(options)
     for name in models:
         services.engine.backend(name)
     kinds = {services.cards[name].kind for name in models} - {"baseline"}
     if len(kinds) > 1:
         raise BadInput("A run holds real models or minis, never both; run them apart.")
-    names = list(services.databases) if options.dataset == "all" else [options.dataset]
-    examples = [e for name in names for e in services.examples(name, options.split)[: options.limit or None]]
+    databases = list(services.databases) if options.dataset == "all" else [options.dataset]
+    examples = [e for name in databases for e in services.examples(name, options.split)[: options.limit or None]]
     results, began = [], time.monotonic()
     for result in runner.run(services, models, examples):
         results.append(result)
@@ -257,9 +290,16 @@ def _bench_run(options: argparse.Namespace) -> None:
         "dataset_hash": runner.dataset_hash(examples),
         "split": options.split,
         "models": report.as_json(figures),
+        "abstention": {model: _abstention(results, model) for model in figures},
     }
     _out(json.dumps(done, indent=1) if options.json else _figures_text(done))
     services.close()
+
+
+def _abstention(results: list[runner.Result], model: str) -> dict[str, int]:
+    right, unanswerable, wrong, answerable = report.abstentions(results, model)
+    unscored = sum(result.answer.model == model and result.score.value is None for result in results)
+    return {"right": right, "unanswerable": unanswerable, "wrong": wrong, "answerable": answerable, "unscored": unscored}
 
 
 def _figures_text(done: dict[str, Any]) -> str:
@@ -270,24 +310,30 @@ def _figures_text(done: dict[str, Any]) -> str:
             + (f"  {g['accuracy']:6.1%}  ({g['low']:.1%} to {g['high']:.1%})" if g["n"] else "")
             for group, g in groups.items()
         ]
+        said = done["abstention"][model]
+        lines.append(
+            f"  {model:14} left {said['right']} of {said['unanswerable']} unanswerable and {said['wrong']} of {said['answerable']} answerable "
+            f"questions unanswered; {said['unscored']} answers could not be scored"
+        )
     return "\n".join(lines)
 
 
 def _bench_difficulty(options: argparse.Namespace) -> None:
-    rows = []
-    for number, line in enumerate(options.file.read_text(encoding="utf-8").splitlines(), 1):
-        if line.strip():
-            row = json.loads(line)
-            dialect = row.get("dialect", "duckdb")
-            rows.append(
-                {
-                    "id": row.get("id", row.get("idx", number)),
-                    "level": spider_level(row["sql"], dialect),
-                    "level_duckdb": duckdb_level(row["sql"], dialect),
-                }
-            )
-    for row in rows:
-        _out(json.dumps(row))
+    try:
+        lines = options.file.read_bytes().splitlines()
+    except OSError as problem:
+        raise BadInput(f"{options.file} cannot be read ({problem.strerror}); name a JSONL file.") from problem
+    for number, row in _rows(lines, "sql"):
+        _out(json.dumps({"id": row.get("id", row.get("idx", number)), **_difficulty(row)}, ensure_ascii=False))
+
+
+def _difficulty(row: dict[str, Any]) -> dict[str, Any]:
+    """Levels and features of one query; without them, and with the reason, when it does not parse, so that the other rows are not lost."""
+    query, dialect = row["sql"], row.get("dialect", "duckdb")
+    try:
+        return {"level": spider_level(query, dialect), "level_duckdb": duckdb_level(query, dialect), "features": features(query, dialect)}
+    except BadInput as problem:
+        return {"level": None, "level_duckdb": None, "features": [], "message": str(problem)}
 
 
 def _log(line: str) -> None:
@@ -297,7 +343,7 @@ def _log(line: str) -> None:
 def _train_mini(options: argparse.Namespace) -> None:
     from nl2sql_arena.training.mini import train_minis
 
-    services = _services()
+    services = _services(options)
     out = options.out or services.settings.models
     train_minis(out, services.databases, options.minutes, options.seed, _log)
     services.close()

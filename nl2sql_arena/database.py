@@ -261,8 +261,10 @@ def _example(db: str, row: dict[str, Any]) -> Example:
 
 
 def _reason(problem: Exception) -> str:
-    """The first line of an error's text."""
-    return f"no {problem}" if isinstance(problem, KeyError) else (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+    """The first paragraph of an error's text, on one line."""
+    if isinstance(problem, KeyError):
+        return f"no {problem}"
+    return "; ".join(str(problem).strip().split("\n\n")[0].splitlines()[:3]) or type(problem).__name__
 
 
 def _quoted(name: str) -> str:

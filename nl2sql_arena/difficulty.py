@@ -6,12 +6,20 @@ Those rules do not see CTEs, windows or CASE, so `duckdb_level` counts each CTE 
 CASE, FILTER and QUALIFY as components. Parses trusted golds only; model text never comes here.
 """
 
+import re
+
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.types import Level
 
+FEATURES = (
+    "aggregate", "case", "cte", "date", "distinct", "group", "having",
+    "join", "limit", "nested", "order", "ratio", "set_operation", "window",
+)  # fmt: skip
+DATE_WORDS = re.compile(r"date|time|year|quarter|month|week|day|hour|minute|second|^age$|^now$|^epoch|interval")
+ISO_DATE = re.compile(r"\d{4}-\d{2}(-\d{2}.*)?")
 CONNECTORS = (exp.And, exp.Or)
 PATTERNS = (exp.Like, exp.ILike)
 
@@ -33,10 +41,65 @@ def duckdb_level(sql: str, dialect: str = "duckdb") -> Level:
     return _level(components, nested, others)
 
 
+def features(sql: str, dialect: str = "duckdb") -> list[str]:
+    """Which of FEATURES occur anywhere in a query, sorted. Raises BadInput like `spider_level`.
+
+    `ratio` is a division or the average of a condition; `date` a date type, function, interval or ISO date text; `nested` a SELECT inside
+    another one that is neither a CTE nor an arm of a set operation. An ORDER BY of a window or an aggregate is no `order`.
+    """
+    query = _parse(sql, dialect)
+    queries = list(query.find_all(exp.Query))
+    found = {
+        "aggregate": any(_is_aggregate(node) for node in query.find_all(exp.AggFunc)),
+        "case": query.find(exp.Case, exp.If) is not None,
+        "cte": query.find(exp.CTE) is not None,
+        "date": any(map(_is_date, query.walk())),
+        "distinct": query.find(exp.Distinct) is not None,
+        "group": query.find(exp.Group) is not None,
+        "having": query.find(exp.Having) is not None,
+        "join": query.find(exp.Join) is not None,
+        "limit": any(each.args.get("limit") for each in queries),
+        "nested": any(map(_is_inner, queries)),
+        "order": any(each.args.get("order") for each in queries),
+        "ratio": any(map(_is_ratio, query.find_all(exp.Div, exp.IntDiv, exp.Avg))),
+        "set_operation": query.find(exp.SetOperation) is not None,
+        "window": query.find(exp.Window) is not None,
+    }
+    return [name for name in FEATURES if found[name]]
+
+
+def _is_aggregate(node: exp.Expr) -> bool:
+    """Whether an aggregate function is not the function of a window."""
+    while isinstance(node.parent, exp.Filter | exp.WithinGroup | exp.IgnoreNulls | exp.RespectNulls):
+        node = node.parent
+    return not (isinstance(node.parent, exp.Window) and node.arg_key == "this")
+
+
+def _is_date(node: exp.Expr) -> bool:
+    if isinstance(node, exp.DataType):
+        return node.this in exp.DataType.TEMPORAL_TYPES or node.this == exp.DType.INTERVAL
+    if isinstance(node, exp.Literal):
+        return node.is_string and ISO_DATE.fullmatch(node.name) is not None
+    if isinstance(node, exp.Interval | exp.Extract):
+        return True
+    name = node.name if isinstance(node, exp.Anonymous) else node.sql_name() if isinstance(node, exp.Func) else ""
+    return DATE_WORDS.search(name.lower()) is not None
+
+
+def _is_inner(query: exp.Expr) -> bool:
+    while isinstance(query.parent, exp.SetOperation | exp.Subquery):
+        query = query.parent
+    return not (query.parent is None or isinstance(query.parent, exp.CTE))
+
+
+def _is_ratio(node: exp.Expr) -> bool:
+    return not isinstance(node, exp.Avg) or node.find(exp.Predicate, exp.Case, exp.If) is not None
+
+
 def _parse(sql: str, dialect: str) -> exp.Query:
     try:
         query = parse_one(sql, read=dialect)
-    except SqlglotError as problem:
+    except (SqlglotError, ValueError) as problem:
         raise BadInput(f"The query does not parse ({str(problem).splitlines()[0]}); check its dialect.") from problem
     if not isinstance(query, exp.Query):
         raise BadInput("Only a query has a difficulty; this is another kind of statement.")
@@ -64,7 +127,7 @@ def _counts(query: exp.Expr) -> tuple[int, int, int]:
         len(joins) + sum(_ors(select.args.get(key)) for key in ("where", "having")) + sum(_ors(join.args.get("on")) for join in joins)
     )
     components += sum(isinstance(_bare(leaf), PATTERNS) for leaf in conditions)
-    nested = sum(_nested(leaf) for leaf in conditions) + isinstance(query, exp.SetOperation)
+    nested = sum(_nested(leaf) for leaf in conditions) + isinstance(query.unnest(), exp.SetOperation)
     aggregates = sum(_aggregate(column) for column in select.expressions) + sum(isinstance(leaf, exp.Not) for leaf in where)
     aggregates += sum(isinstance(leaf, exp.Not) for leaf in having) + max(0, len(having) - 1)
     aggregates += sum(1 for key in (order.expressions if order else []) for _ in key.find_all(exp.AggFunc))

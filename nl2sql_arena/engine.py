@@ -61,28 +61,31 @@ class Engine:
         cancelled: Cancelled | None = None,
         limits: Limits = DISPLAY,
     ) -> Iterator[Answer]:
-        """One answer a request, as they finish. Raises BadInput (question, names) and ModelUnavailable before anything is generated."""
+        """One answer a request, as they finish; `id` and `model` together tell requests apart.
+
+        Raises BadInput (question, names), ModelUnavailable and BadDatabase before the first answer.
+        """
         for request in requests:
             check_question(request.question)
-        wanted = {request.id + request.model: request for request in requests}
+        prompts_or_why = [(request, self._prompt(request)) for request in requests]
         ready: list[GenerationRequest] = []
-        for request in requests:
-            prompt = self._prompt(request)
+        wanted: dict[tuple[str, str], tuple[Request, Prompt]] = {}
+        for request, prompt in prompts_or_why:
             if isinstance(prompt, Prompt):
                 ready.append(GenerationRequest(request.id, request.model, prompt, self._cards[request.model].generation))
+                wanted[request.id, request.model] = request, prompt
             else:
                 yield self._failed(request, Prompt("", ""), prompt)
-        made = {each.id + each.model: each.prompt for each in ready}
         for completion in self.generate(ready, on_token, cancelled):
-            key = completion.id + completion.model
-            yield self._answer(wanted[key], made[key], completion, limits)
+            yield self._answer(*wanted[completion.id, completion.model], completion, limits)
 
     def _prompt(self, request: Request) -> Prompt | str:
         """The prompt, or why this model cannot be asked this question."""
+        schema = self.database(request.db).schema()
         backend, card = self.backend(request.model), self._cards[request.model]
         room = min(backend.context, card.context) - card.generation.max_new_tokens
         try:
-            return prompts.build(card.format, request.question, self.database(request.db).schema(), backend.count_tokens, room)
+            return prompts.build(card.format, request.question, schema, backend.count_tokens, room)
         except BadInput as problem:
             return str(problem)
 
@@ -147,5 +150,7 @@ def check_question(question: str) -> None:
     """Raises BadInput unless it can be asked."""
     if not question.strip():
         raise BadInput("The question is empty; type one or choose an example.")
+    if any("\ud800" <= char <= "\udfff" for char in question):
+        raise BadInput("The question holds half a character, which is no text; type it again.")
     if len(question) > QUESTION_CHARS:
         raise BadInput(f"The question has {len(question):,} characters; ask it in at most {QUESTION_CHARS:,}.")

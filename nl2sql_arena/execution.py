@@ -61,7 +61,6 @@ TYPE = (duckdb.ConversionException, duckdb.TypeMismatchException, duckdb.Invalid
 BROKEN = (duckdb.InternalException, duckdb.IOException, duckdb.FatalException)
 
 
-
 def open_hardened(path: str) -> duckdb.DuckDBPyConnection:
     """A read-only connection that can reach nothing but this file; still to be locked, see `lock`."""
     connection = duckdb.connect(path, read_only=True, config=CONFIG)

@@ -96,7 +96,7 @@ def build(format_name: str, question: str, schema: Schema, count_tokens: Callabl
 def prunings(question: str, schema: Schema) -> list[tuple[Schema, tuple[str, ...]]]:
     """Ever smaller schemas, each with what it lost: columns first, then whole tables, those farthest from the question's words first.
 
-    Keys stay as long as their table does, so that joins remain possible.
+    Keys stay as long as their table does, so that joins remain possible; a table without keys keeps its closest column.
     """
     words = _words(question)
     steps: list[tuple[Schema, tuple[str, ...]]] = []
@@ -107,6 +107,8 @@ def prunings(question: str, schema: Schema) -> list[tuple[Schema, tuple[str, ...
     ]
     for _, table_name, column_name in sorted(columns, key=lambda item: item[0]):
         table = tables[table_name]
+        if len(table.columns) == 1:
+            continue
         tables[table_name] = replace(table, columns=tuple(c for c in table.columns if c.name != column_name))
         steps.append((replace(schema, tables=tuple(tables.values())), (f"{table_name}.{column_name}",)))
     order = sorted(

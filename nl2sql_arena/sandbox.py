@@ -46,11 +46,12 @@ def limits_in_force() -> tuple[str, ...]:
 
 
 class LostError(Exception):
-    """A worker that gave no reply. `why` is late, memory, killed (from outside), crashed or too_long."""
+    """A worker that gave no reply for so many seconds. `why` is late, memory, killed (from outside), crashed or too_long."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, seconds: float) -> None:
         super().__init__(why)
         self.why = why
+        self.seconds = seconds
 
 
 class Worker:
@@ -77,20 +78,21 @@ class Worker:
 
     def ask(self, job: dict[str, Any], seconds: float, cap: int) -> dict[str, Any]:
         """The reply to a job of at most `cap` bytes within `seconds`. Raises LostError; the worker is of no use then."""
-        deadline = time.monotonic() + seconds
+        started = time.monotonic()
         try:
             wire.send(self.channel, json.dumps(job).encode(), seconds)
-            frame = wire.receive(self.channel, cap, deadline)
+            frame = wire.receive(self.channel, cap, started + seconds)
             if frame is not None:
                 reply: dict[str, Any] = json.loads(frame)
                 return reply
+            why = self.cause_of_death()
         except TimeoutError:
-            raise LostError("late") from None
+            why = "late"
         except (wire.TooLongError, ValueError, RecursionError):
-            raise LostError("too_long") from None
+            why = "too_long"
         except OSError:
-            pass
-        raise LostError(self.cause_of_death())
+            why = self.cause_of_death()
+        raise LostError(why, time.monotonic() - started)
 
     def cause_of_death(self) -> str:
         try:
@@ -154,11 +156,10 @@ class Sandbox:
             "kind": "run", "path": str(path), "sql": sql[: FALLBACK_CHARS + 1], "rows": limits.rows, "bytes": limits.bytes,
             "cell_chars": limits.cell_chars, "seconds": limits.seconds,
         }  # fmt: skip
-        started = time.monotonic()
         try:
             reply = self._reply(job, limits.seconds + KILL_SECONDS, limits.bytes + limits.rows + HEAD_BYTES)
         except LostError as lost:
-            return _lost_execution(lost.why, limits, time.monotonic() - started)
+            return _lost_execution(lost, limits)
         fields = reply["execution"]
         columns = tuple(ResultColumn(name, kind) for name, kind in fields.pop("columns", ()))
         return Execution(columns=columns, rows=tuple(map(tuple, reply["rows"])), **fields)
@@ -251,16 +252,16 @@ class Sandbox:
                     self._changed.wait_for(lambda: self._closed, timeout=1)
 
 
-def _lost_execution(why: str, limits: Limits, seconds: float) -> Execution:
+def _lost_execution(lost: LostError, limits: Limits) -> Execution:
     """The outcome of a query that took its worker with it."""
-    match why:
+    match lost.why:
         case "late":
-            return Execution("timeout", seconds=seconds, message=f"The query was stopped after {limits.seconds:g} s.")
+            return Execution("timeout", seconds=lost.seconds, message=f"The query was stopped after {limits.seconds:g} s.")
         case "memory":
-            return Execution("memory", seconds=seconds, message="The query needed more memory than a query may use.")
+            return Execution("memory", seconds=lost.seconds, message="The query needed more memory than a query may use.")
         case "too_long":
-            return Execution("error", seconds=seconds, error_kind="other", message="The result is too large to deliver.")
-    return Execution("error", seconds=seconds, error_kind="other", message="DuckDB broke down on this query.")
+            return Execution("error", seconds=lost.seconds, error_kind="other", message="The result is too large to deliver.")
+    return Execution("error", seconds=lost.seconds, error_kind="other", message="DuckDB broke down on this query.")
 
 
 def _unprepared(text: str, why: str) -> Prepared:

@@ -9,7 +9,17 @@ import re
 from nl2sql_arena.types import Column, Schema, Table
 
 COMMENT_CHARS = 120
-NUMBER_TYPES = ("INT", "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL")
+NUMBER_TYPES = ("DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL")
+KEYWORDS = """
+all analyse analyze and anti any array as asc asof asymmetric at authorization binary both by case cast check collate collation column
+concurrently constraint create cross default deferrable desc describe distinct do else end except false fetch for foreign freeze from
+full glob group having ilike in initially inner intersect into is isnull join lambda lateral leading left like limit natural not notnull
+null offset on only or order outer overlaps pivot pivot_longer pivot_wider placing positional primary qualify references returning right
+select semi show similar some summarize symmetric table tablesample then to trailing true union unique unpack unpivot using variadic
+verbose when where window with
+"""
+"""Words that DuckDB 2.0 does not accept bare as the name of a table or column."""
+RESERVED = frozenset(KEYWORDS.split())
 
 
 def one_line(text: str, limit: int = COMMENT_CHARS) -> str:
@@ -19,8 +29,8 @@ def one_line(text: str, limit: int = COMMENT_CHARS) -> str:
 
 
 def quoted(name: str) -> str:
-    """The name as SQL can carry it: bare when it is a plain lower-case word."""
-    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
+    """The name as SQL can carry it: bare when it is a plain lower-case word without a meaning of its own."""
+    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in RESERVED else '"' + name.replace('"', '""') + '"'
 
 
 def create_table(table: Table, comments: bool = True) -> str:
@@ -52,7 +62,7 @@ def joins(schema: Schema) -> list[str]:
 def create_tables(schema: Schema, comments: bool = True) -> str:
     """The whole schema as DDL, then its joins as comment lines."""
     tables = "\n\n".join(create_table(table, comments) for table in schema.tables)
-    hints = "\n".join(f"-- {line}" for line in joins(schema))
+    hints = "\n".join(f"-- {one_line(line, len(line))}" for line in joins(schema))
     return f"{tables}\n\n{hints}" if hints else tables
 
 
@@ -69,7 +79,7 @@ def short_type(column: Column) -> str:
     ):
         if kind.startswith(starts):
             return word
-    if kind.endswith("INT") or kind.startswith("INT"):
+    if kind.endswith("INT") or kind.startswith("INTEGER"):
         return "int"
     return "num" if kind.startswith(NUMBER_TYPES) else "other"
 

@@ -74,7 +74,7 @@ def choose_profile(services: Services, has_gpu: bool, hardware: str) -> Profile:
 
 def _chosen(services: Services, names: tuple[str, ...], hardware: str) -> Profile:
     unknown = [name for name in names if name not in services.cards]
-    if unknown or len(names) != 2:
+    if unknown or len(names) != 2 or names[0] == names[1]:
         raise BadInput(f"ARENA_MODELS must name two of {', '.join(services.cards)}, separated by a comma.")
     kinds = {services.cards[name].kind for name in names} - {"baseline"}
     if len(kinds) > 1:

@@ -1,14 +1,27 @@
 """The only reader of environment variables and of paths inside the repository."""
 
+import argparse
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from nl2sql_arena.errors import BadInput
 
 ROOT = Path(__file__).resolve().parent.parent
 ANY_HOST = "0.0.0.0"  # noqa: S104 - what a container must listen on
 QUESTION_CHARS = 2_000
 """Longest question that is accepted, in characters."""
+
+FLAGS = {
+    "--host": ("HOST", "address to listen on (default: 127.0.0.1; on a Space all)"),
+    "--port": ("PORT", "port to listen on (default: 7860)"),
+    "--data": ("ARENA_DATA", "folder of databases and votes (default: ./var)"),
+    "--profile": ("ARENA_PROFILE", "auto, real or minis (default: auto)"),
+    "--models": ("ARENA_MODELS", "two contestants, comma-separated (default: the profile's pair)"),
+}
+"""Each flag of the app, with the environment variable that it overrides."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +43,39 @@ class Settings:
         return self.host in ("127.0.0.1", ANY_HOST)
 
 
-def load() -> Settings:
-    """Settings from the environment: HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated)."""
-    on_space = "SPACE_ID" in os.environ
-    chosen = tuple(name.strip() for name in os.environ.get("ARENA_MODELS", "").split(",") if name.strip())
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated); an empty one is as if unset. Raises BadInput."""
+    given = {name: value.strip() for name, value in environment.items() if value.strip()}
     return Settings(
-        data=Path(os.environ.get("ARENA_DATA", "var")).resolve(),
+        data=Path(given.get("ARENA_DATA", "var")).resolve(),
         models=ROOT / "models",
         sample_dbs=ROOT / "sample_dbs",
-        host=os.environ.get("HOST", ANY_HOST if on_space else "127.0.0.1"),
-        port=int(os.environ.get("PORT", os.environ.get("GRADIO_SERVER_PORT", "7860"))),
-        profile=os.environ.get("ARENA_PROFILE", "auto"),
-        chosen_models=chosen,
+        host=given.get("HOST", ANY_HOST if "SPACE_ID" in given else "127.0.0.1"),
+        port=_port(given.get("PORT", given.get("GRADIO_SERVER_PORT", "7860"))),
+        profile=given.get("ARENA_PROFILE", "auto"),
+        chosen_models=names(given.get("ARENA_MODELS", "")),
         workers=max(2, min(8, os.cpu_count() or 2)),
     )
+
+
+def from_command_line(arguments: Sequence[str] | None = None) -> Settings:
+    """Settings of the app: a flag comes before its environment variable. Raises BadInput."""
+    parser = argparse.ArgumentParser(description="Serve the arena's page.")
+    for flag, (variable, meaning) in FLAGS.items():
+        parser.add_argument(flag, dest=variable, default="", metavar=variable, help=meaning)
+    given = {variable: value for variable, value in vars(parser.parse_args(arguments)).items() if value}
+    return load(os.environ | given)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) < 2**16:
+        return int(text)
+    raise BadInput(f"PORT is '{text}'; set it to a number from 0 to 65535.")
 
 
 def is_windows() -> bool:

@@ -8,25 +8,45 @@ Not translated: regexp_match, width_bucket, justify_days and other rare PostgreS
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from typing import ClassVar
 
 import sqlparse
 from sqlglot import exp, parse_one
+from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Tokenizer, TokenType
+from sqlglot.parsers.postgres import PostgresParser
+from sqlglot.tokenizer_core import TokenType
 
 from nl2sql_arena.types import Prepared
 
 Binds = Callable[[str], str | None]
 """Returns None when DuckDB accepts the query, else its error text."""
 
-PADDED = "\x01"
 FORMAT_CHARS = 4_000
 """Longest query that is pretty-printed: sqlparse needs seconds beyond."""
-QUERY_STARTS = r"(?:SELECT|WITH|FROM|VALUES|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE|SHOW|EXPLAIN|INSERT|UPDATE|DELETE|CREATE|DROP|COPY)\b"
-ABSTAINS = re.compile(r"^(?:select\s+)?['\"`]?\s*i\s+(?:do\s+not|don''?t|don't)\s+know\b[^;]{0,20}$", re.IGNORECASE)
+QUERY_STARTS = (
+    r"(?:SELECT\b|WITH\s+(?:RECURSIVE\s+)?[\w\"]+\s*(?:\([^()]*\)\s*)?AS\b|"
+    r"(?:FROM|VALUES|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE|SHOW|EXPLAIN|INSERT|UPDATE|DELETE|CREATE|DROP|COPY)\b)"
+)
+FENCED = re.compile(r"```(?:\w+[ \t]*\n|(?:sql|duckdb|postgres(?:ql)?|sqlite)\b)?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+UNKNOWING = r"i\s+(?:do\s+not|don(?:''|['’])t)\s+know\b"
+ABSTAINS = re.compile(
+    rf"{UNKNOWING}.*|select\s+(['\"])\s*{UNKNOWING}[^'\"]*\1(?:\s+(?:as\s+)?[\w\"]+)?(?:\s+from\s+[\w.\"]+)?(?:\s+limit\s+\d+)?",
+    re.IGNORECASE | re.DOTALL,
+)
+NUMBER_STYLE = re.compile(r"(FM)?(9[9,]*)(0?)(?:\.(?:(0+)|(9+)))?", re.IGNORECASE)
+"""to_char of a number, as far as it is translated: no leading zeros, and no FM with optional decimals."""
+DATE_STYLE = re.compile(
+    r"(FM)?(?:(MONTH|MON|DAY|DY)|(YYYY|IYYY|YY|MM|MI|DDD|DD|HH24|HH12|HH|SS|IW|Q|AM|PM))|\"([^\"]*)\"|(.)", re.IGNORECASE | re.DOTALL
+)
+NAMES_OF_DATES = {"MONTH": "%B", "MON": "%b", "DAY": "%A", "DY": "%a"}
+NUMBERS_OF_DATES = {
+    "YYYY": "%Y", "IYYY": "%G", "YY": "%y", "MM": "%m", "DDD": "%j", "DD": "%d", "IW": "%V", "HH24": "%H", "HH12": "%I", "HH": "%I",
+    "MI": "%M", "SS": "%S", "AM": "%p", "PM": "%p",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,13 +58,13 @@ class Names:
 
 
 class _Postgres(Postgres):
-    """PostgreSQL with the month and day names that sqlglot's mapping lacks; `PADDED` marks what to_char pads to nine characters."""
+    """PostgreSQL whose to_char keeps its format as written: sqlglot's mapping of it lacks names and quarters and ignores case."""
 
-    TIME_MAPPING: ClassVar[dict[str, str]] = {
-        **Postgres.TIME_MAPPING,
-        "Month": "%B" + PADDED, "month": "%B" + PADDED, "FMMonth": "%B", "Mon": "%b", "mon": "%b",
-        "Day": "%A" + PADDED, "day": "%A" + PADDED, "FMDay": "%A", "Dy": "%a", "dy": "%a",
-    }  # fmt: skip
+    class Parser(PostgresParser):
+        FUNCTIONS: ClassVar[dict[str, Callable[..., exp.Expr]]] = {
+            **PostgresParser.FUNCTIONS,
+            "TO_CHAR": lambda args: exp.Anonymous(this="TO_CHAR", expressions=args),
+        }
 
 
 def prepare(text: str, dialect: str, names: Names, binds: Binds, stop: tuple[str, ...] = ()) -> Prepared:
@@ -67,12 +87,12 @@ def extract(text: str, stop: tuple[str, ...] = ()) -> tuple[str, list[str]]:
     repairs: list[str] = []
     for mark in stop:
         text = text.split(mark, 1)[0] if not text.lstrip().startswith(mark) else text
-    fenced = re.search(r"```(?:\w+)?[ \t]*\n?(.*?)(?:```|\Z)", text, re.DOTALL)
+    fenced = FENCED.search(text)
     if fenced and re.search(QUERY_STARTS, fenced[1], re.IGNORECASE):
         text, repairs = fenced[1], ["taken from a fenced block"]
     text = text.strip()
-    start = re.search(rf"(?:^|\n|:)\s*\(*({QUERY_STARTS})", text, re.IGNORECASE)
-    if start and text[: start.start(1)].strip(" \n("):
+    start = re.search(rf"(?:^|\n|:)\s*((?:\(\s*)*{QUERY_STARTS})", text, re.IGNORECASE)
+    if start and text[: start.start(1)].strip():
         text = text[start.start(1) :]
         repairs.append("words before the query removed")
     first, rest = first_statement(text)
@@ -91,23 +111,28 @@ def first_statement(text: str) -> tuple[str, str]:
 
 def abstains(sql: str) -> bool:
     """Whether the answer is "I do not know", as words or as a SELECT of only that text."""
-    return ABSTAINS.match(sql.strip().rstrip(";.")) is not None
+    return ABSTAINS.fullmatch(sql.strip(" \n\t;.`")) is not None
 
 
 def _translated(sql: str, dialect: str, names: Names, binds: Binds) -> tuple[str, list[str]]:
     """The query in DuckDB's words; the original where translation fails or would only break it."""
     try:
         result = translate(sql, dialect, names)
-        unchanged = parse_one(sql, read="duckdb").sql("duckdb") == result
     except (SqlglotError, RecursionError):
-        unchanged, result = False, ""
-    if unchanged:
-        return sql, []
-    if not result:
         return sql, [f"not translated from {dialect}: it does not parse as {dialect}"]
+    if _same_text(sql, result):
+        return sql, []
     if binds(result) is not None and binds(sql) is None:
         return sql, [f"run as written: its translation from {dialect} does not bind"]
     return result, [f"translated from {dialect}"]
+
+
+def _same_text(sql: str, translated: str) -> bool:
+    """Whether translation changed no more than spelling."""
+    try:
+        return parse_one(sql, read="duckdb").sql("duckdb") == translated
+    except (SqlglotError, RecursionError):
+        return False
 
 
 def translate(sql: str, dialect: str, names: Names) -> str:
@@ -115,15 +140,19 @@ def translate(sql: str, dialect: str, names: Names) -> str:
     if dialect != "postgres":
         return parse_one(sql, read=dialect).sql("duckdb")
     tree = parse_one(_whole_intervals(sql), read=_Postgres)
-    return tree.transform(_postgres_meaning, names).sql("duckdb")
+    for node in reversed(list(tree.walk(bfs=False))):  # inner ones first: whether a/b/c divides integers depends on a/b
+        meant = _postgres_meaning(node, names)
+        if meant is not node:
+            node.replace(meant)
+    return tree.sql("duckdb")
 
 
 def _whole_intervals(sql: str) -> str:
     """`interval 'text'` as a cast, since sqlglot reads '5 min' as 5 seconds and drops the end of '1 day 02:03:04'."""
-    tokens = Tokenizer().tokenize(sql)
+    tokens = Postgres().tokenize(sql)
     pieces, end = [], 0
     for word, literal in pairwise(tokens):
-        if word.token_type == TokenType.INTERVAL and literal.token_type == TokenType.STRING and not literal.text.strip().isdigit():
+        if word.token_type == TokenType.INTERVAL and literal.token_type == TokenType.STRING and re.search(r"[a-zA-Z:]", literal.text):
             pieces.append(sql[end : word.start] + f"CAST('{_sql_text(literal.text)}' AS INTERVAL)")
             end = literal.end + 1
     return "".join([*pieces, sql[end:]])
@@ -133,43 +162,83 @@ def _postgres_meaning(node: exp.Expr, names: Names) -> exp.Expr:
     """What sqlglot 30 leaves different: integer division, to_char, unbounded numeric, SIMILAR TO, substring by pattern, every."""
     if isinstance(node, exp.Div) and _is_integer(node.this, names) and _is_integer(node.expression, names):
         return exp.IntDiv(this=node.this, expression=node.expression)
-    if isinstance(node, exp.TimeToStr) and isinstance(node.args["format"], exp.Literal):
-        return _to_char(node, node.args["format"].name)
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "TO_CHAR" and len(node.expressions) == 2 and node.expressions[1].is_string:
+        value, style = node.expressions
+        return _number_to_char(value, style.name) or _date_to_char(value, style.name) or node
     if isinstance(node, exp.DataType) and node.this == exp.DType.DECIMAL and not node.expressions:
         return exp.DataType.build("DOUBLE")
     if isinstance(node, exp.SimilarTo) and isinstance(node.expression, exp.Literal):
-        pattern = node.expression.name.replace("%", ".*").replace("_", ".")
+        pattern = re.sub(r"[.^$\\]", r"\\\g<0>", node.expression.name).replace("%", ".*").replace("_", ".")
         return exp.func("REGEXP_FULL_MATCH", node.this, exp.Literal.string(pattern), dialect="duckdb")
     if isinstance(node, exp.Substring) and isinstance(node.args.get("start"), exp.Literal) and node.args["start"].is_string:
-        return exp.Anonymous(this="REGEXP_EXTRACT", expressions=[node.this, node.args["start"]])
+        return _substring_by_pattern(node.this, node.args["start"])
     if isinstance(node, exp.Anonymous) and node.name.lower() == "every":
         return exp.Anonymous(this="BOOL_AND", expressions=node.expressions)
     return node
 
 
-def _to_char(node: exp.TimeToStr, style: str) -> exp.Expr:
-    """to_char of a date whose month or day name is padded, or of a number."""
-    if re.fullmatch(r"(?:FM)?[90,]+(?:\.[90]+)?", style):
-        decimals = len(style.partition(".")[2])
-        template = "{:" + ("," if "," in style else "") + f".{decimals}f" + "}"
-        number = exp.Anonymous(this="FORMAT", expressions=[exp.Literal.string(template), exp.cast(node.this, "DOUBLE")])
-        width = exp.Literal.number(len(style) + 1)
-        return number if style.startswith("FM") else exp.Anonymous(this="LPAD", expressions=[number, width, exp.Literal.string(" ")])
-    if PADDED not in style:
-        return node
-    parts: list[exp.Expr] = []
-    for piece in re.split(f"(%.{PADDED})", style):
-        if not piece:
-            continue
-        shown = exp.Anonymous(this="STRFTIME", expressions=[node.this.copy(), exp.Literal.string(piece.rstrip(PADDED))])
-        padding = [shown, exp.Literal.number(9), exp.Literal.string(" ")]
-        parts.append(exp.Anonymous(this="RPAD", expressions=padding) if piece.endswith(PADDED) else shown)
-    return parts[0] if len(parts) == 1 else exp.Anonymous(this="CONCAT", expressions=parts)
+def _substring_by_pattern(text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
+    """The match, or its first group when there is one; NULL where nothing matches, also where an empty text does."""
+    group = [exp.Literal.number(1)] if re.search(r"(?<!\\)\((?!\?)", pattern.name) else []
+    return exp.Nullif(this=_call("REGEXP_EXTRACT", text, pattern, *group), expression=exp.Literal.string(""))
+
+
+def _number_to_char(value: exp.Expr, style: str) -> exp.Expr | None:
+    """to_char of a number, or None when this is no format that is translated."""
+    found = NUMBER_STYLE.fullmatch(style)
+    if not found or (found[1] and found[5]):
+        return None
+    decimals = len(found[4] or found[5] or "")
+    template = "{:" + ("," if "," in style else "") + f".{decimals}f" + "}"
+    number = _call("FORMAT", exp.Literal.string(template), exp.cast(value, "DOUBLE"))
+    if decimals and not found[3]:
+        number = _call("REGEXP_REPLACE", number, exp.Literal.string(r"^(-?)0\."), exp.Literal.string(r"\1."))
+    return number if found[1] else _call("LPAD", number, exp.Literal.number(len(style) + 1), exp.Literal.string(" "))
+
+
+def _date_to_char(value: exp.Expr, style: str) -> exp.Expr | None:
+    """to_char of a date, its names padded to nine characters and cased as PostgreSQL does; None when a part is not known."""
+    found = DATE_STYLE.findall(style)
+    known = any(name or number for _, name, number, _, _ in found)
+    if not known or any(other.isalpha() or number in ("am", "pm") for _, _, number, _, other in found):
+        return None
+    pieces: list[exp.Expr] = []
+    code = ""
+    for short, name, number, quoted, other in found:
+        if name or number.upper() == "Q":
+            named = _date_name(value, name, bool(short)) if name else exp.cast(_call("QUARTER", value.copy()), "TEXT")
+            pieces, code = [*pieces, *_strftime(value, code), named], ""
+        elif number:
+            part = NUMBERS_OF_DATES[number.upper()]
+            code += part.replace("%", "%-") if short and part in "%m%d%j%H%I%M%S%y" else part
+        else:
+            code += (quoted or other).replace("%", "%%")
+    pieces += _strftime(value, code)
+    return reduce(lambda left, right: exp.DPipe(this=left, expression=right, safe=True), pieces)
+
+
+def _date_name(value: exp.Expr, name: str, short: bool) -> exp.Expr:
+    """A month's or day's name in the case of its pattern, Month and Day in nine characters unless FM makes them short."""
+    shown = _strftime(value, NAMES_OF_DATES[name.upper()])[0]
+    if name.isupper() or name.islower():
+        shown = _call("UPPER" if name.isupper() else "LOWER", shown)
+    padded = name.upper() in ("MONTH", "DAY") and not short
+    return _call("RPAD", shown, exp.Literal.number(9), exp.Literal.string(" ")) if padded else shown
+
+
+def _strftime(value: exp.Expr, code: str) -> list[exp.Expr]:
+    return [_call("STRFTIME", value.copy(), exp.Literal.string(code))] if code else []
+
+
+def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 def _is_integer(node: exp.Expr, names: Names) -> bool:
     """Whether an expression is surely an integer, judged by names: PostgreSQL then divides without a fraction."""
     node = node.unnest()
+    if isinstance(node, exp.Select):
+        return len(node.expressions) == 1 and _is_integer(node.expressions[0].unalias(), names)
     if isinstance(node, exp.Literal):
         return node.is_int
     if isinstance(node, exp.Column):
@@ -178,7 +247,7 @@ def _is_integer(node: exp.Expr, names: Names) -> bool:
         return node.to.this in exp.DataType.INTEGER_TYPES
     if isinstance(node, exp.Count | exp.CountIf | exp.Length | exp.Extract):
         return not isinstance(node, exp.Extract)
-    if isinstance(node, exp.Sum | exp.Max | exp.Min | exp.Neg | exp.Abs | exp.Filter):
+    if isinstance(node, exp.Sum | exp.Max | exp.Min | exp.Neg | exp.Abs | exp.Filter | exp.Window | exp.Nullif):
         return _is_integer(node.this, names)
     if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Mod | exp.IntDiv):
         return _is_integer(node.left, names) and _is_integer(node.right, names)
@@ -193,16 +262,26 @@ def _is_integer(node: exp.Expr, names: Names) -> bool:
 def literals_for_unknown_names(sql: str, names: Names) -> str:
     """Double-quoted words that name no table, column or alias, as string literals (models trained on SQLite text write `= "x"`)."""
     try:
-        tokens = Tokenizer().tokenize(sql)
+        tokens = DuckDB().tokenize(sql)
     except SqlglotError:
         return sql
-    aliases = {after.text.lower() for before, after in pairwise(tokens) if before.token_type == TokenType.ALIAS}
+    types = [None, *(token.token_type for token in tokens), None, None]
+    known = set(names.identifiers)
+    for i, token in enumerate(tokens):
+        if _is_named_here(types[i], types[i + 2], types[i + 3]):
+            known.add(token.text.lower())
     pieces, end = [], 0
     for token in tokens:
-        if token.token_type == TokenType.IDENTIFIER and sql[token.start] == '"' and token.text.lower() not in names.identifiers | aliases:
+        if token.token_type == TokenType.IDENTIFIER and sql[token.start] == '"' and token.text.lower() not in known:
             pieces.append(sql[end : token.start] + f"'{_sql_text(token.text)}'")
             end = token.end + 1
     return "".join([*pieces, sql[end:]])
+
+
+def _is_named_here(before: TokenType | None, after: TokenType | None, later: TokenType | None) -> bool:
+    """Whether a word stands where only a name can: an alias, a CTE's name, or next to a dot."""
+    names_it = (TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN)
+    return before in names_it or TokenType.DOT in (before, after) or (after == TokenType.ALIAS and later == TokenType.L_PAREN)
 
 
 def pretty(sql: str) -> str:

@@ -97,13 +97,13 @@ def _without_qualifiers(sql: str, places: list[int], db: str) -> str:
     for place in sorted(places, reverse=True):
         found = re.compile(rb'(?:"%s"|%s)\s*\.\s*' % (name, name), re.IGNORECASE).match(text, min(place, len(text)))
         if not found:
-            raise RejectedError("Write the table's name without the database's name.")
+            raise RejectedError("Write tables and columns without the database's name.")
         text = text[:place] + text[found.end() :]
     return text.decode()
 
 
 class _Walk:
-    """One pass over the serialised tree. `qualified` collects the byte offsets of tables that carry the database's everyday name."""
+    """One pass over the serialised tree. `qualified` collects the byte offsets of names that carry the database's everyday name."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
@@ -143,6 +143,8 @@ class _Walk:
             check_table_function(node["function"]["function_name"])
         elif kind == "SHOW_REF" and node.get("query") is None and node["table_name"].lower() not in SHOW_TABLES:
             self.check_table(node, frozenset())
+        elif kind == "COLUMN_REF":
+            self.note_qualified_column(node)
         if node.get("class") == "PARAMETER":
             raise RejectedError("A query may not have parameters such as ? or $1.")
         if "function_name" in node:
@@ -156,6 +158,12 @@ class _Walk:
                 self.qualified.append(node["query_location"])
             names = names[1:]
         check_table(names, path, scope, self.catalogue)
+
+    def note_qualified_column(self, node: dict[str, Any]) -> None:
+        """`shop.orders.id`: the database's name goes here too."""
+        names = [name.lower() for name in node["column_names"]]
+        if len(names) > 2 and names[0] == self.catalogue.db.lower() and (names[1] == "main" or self.catalogue.has(names[1])):
+            self.qualified.append(node["query_location"])
 
 
 def check_table(names: list[str], written: list[str], scope: frozenset[str], catalogue: Catalogue) -> None:

@@ -1,7 +1,7 @@
 """The process that runs untrusted SQL: one job at a time, each on a fresh hardened connection, under hard limits of the system.
 
-What holds: the database file is opened read-only with files, network, extensions and settings closed, and only what `vetting` accepts runs
-(the process has no other way to a file: it starts in an empty folder and may write no byte). Address space is 1 GiB, CPU time is the
+What holds: the database file is opened read-only with files, network, extensions and settings closed, and only what `vetting` accepts runs.
+The process starts in an empty folder, without the app's environment, and can write no byte to a file. Address space is 1 GiB, CPU time the
 job's seconds + 2, and a query is interrupted at its limit; a parser that cannot be interrupted is killed by the parent (`sandbox`).
 Not covered: the kernel's own isolation (use a container for that), and reading files through a bug of DuckDB that evades all of this.
 
@@ -17,6 +17,7 @@ import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,10 @@ class Desk:
         self.known: dict[Stamp, Contents] = {}
 
     def renew(self, path: str) -> duckdb.DuckDBPyConnection:
-        """Close the connection at hand and open another."""
-        if self.fresh:
-            self.fresh.close()
+        """Close the connection at hand and open another. Raises OSError, duckdb.Error."""
+        used, self.fresh = self.fresh, None
+        if used:
+            used.close()
         self.key, self.fresh = stamp(path), execution.open_hardened(path)
         return self.fresh
 
@@ -141,7 +143,8 @@ def serve(channel: socket.socket) -> None:
         reply["spent"] = reply["spent"] or jobs >= MAX_JOBS or resident_bytes() > MAX_IDLE_BYTES
         wire.send(channel, encoded(reply))
         if not reply["spent"]:
-            desk.renew(job["path"])
+            with suppress(OSError, duckdb.Error):  # a file that has gone is news for the next job, if any asks for it
+                desk.renew(job["path"])
 
 
 def main() -> None:
