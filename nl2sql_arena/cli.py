@@ -312,8 +312,8 @@ def _figures_text(done: dict[str, Any]) -> str:
         ]
         said = done["abstention"][model]
         lines.append(
-            f"  {model:14} left {said['right']} of {said['unanswerable']} unanswerable and {said['wrong']} of {said['answerable']} answerable "
-            f"questions unanswered; {said['unscored']} answers could not be scored"
+            f"  {model:14} left {said['right']} of {said['unanswerable']} unanswerable and {said['wrong']} of {said['answerable']} answerable"
+            f" questions unanswered; {said['unscored']} answers could not be scored"
         )
     return "\n".join(lines)
 

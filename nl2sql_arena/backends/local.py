@@ -127,7 +127,7 @@ def _fits(parameters: int) -> bool:
         free, _ = torch.cuda.mem_get_info()
     except RuntimeError:
         return True
-    return 2 * parameters * 1.1 + 2 * GIGABYTE < free
+    return bool(2 * parameters * 1.1 + 2 * GIGABYTE < free)
 
 
 def _parameters(config: Any) -> int:
@@ -212,36 +212,44 @@ def _cause(error: BaseException, card: ModelCard) -> str:
     chain = [error]
     while (earlier := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(earlier)
+    weights = card.base.id + (f" or {card.adapter.id}" if card.adapter else "")
+    known = next((sentence for sign, sentence in CAUSES if any(map(sign, chain))), "")
+    if not known and BITS.get(card.precision, 16) < 16 and any("CUDA" in str(link) or "GPU" in str(link) for link in chain):
+        known = f"{card.precision} needs a CUDA device here; set precision auto in card.toml."
+    first = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+    return known.format(weights=weights) or f"{first}; check the weights {weights}."
 
-    def among(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(link, kinds) for link in chain)
 
-    weights = f"{card.base.id}" + (f" or {card.adapter.id}" if card.adapter else "")
-    if among(hub_errors.GatedRepoError):
-        return f"{weights} is gated; accept its licence on huggingface.co and run `hf auth login`."
-    if among(hub_errors.RevisionNotFoundError):
-        return f"{weights} has no such revision; correct it in card.toml."
-    if among(hub_errors.RepositoryNotFoundError):
-        return f"{weights} is not on the hub or is private; correct the id in card.toml or run `hf auth login`."
-    if any(isinstance(link, OSError) and link.errno == errno.ENOSPC for link in chain):
-        return "the disk is full; free some space or set HF_HOME to a larger disk."
-    if among(hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled, ConnectionError):
-        return f"{weights} is not on this machine and the hub cannot be reached; go online once or copy the weights beside the card."
-    if any(map(_out_of_memory, chain)):
-        return "there is not enough free memory; set precision nf4 in card.toml, unload another model or choose a smaller one."
-    if among(hub_errors.EntryNotFoundError):
-        return f"{weights} has no safetensors weights; choose a revision that has."
-    if among(SafetensorError):
-        return f"the weights of {weights} are damaged; download them again."
-    words = str(error).strip().splitlines()
-    if any("CUDA" in str(link) or "GPU" in str(link) for link in chain) and BITS.get(card.precision, 16) < 16:
-        return f"{card.precision} needs a CUDA device here; set precision auto in card.toml."
-    return f"{words[0].rstrip('.') if words else type(error).__name__}; check the weights {weights}."
+def _is(*kinds: type[BaseException]) -> Callable[[BaseException], bool]:
+    return lambda error: isinstance(error, kinds)
+
+
+def _disk_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.ENOSPC
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    """torch reports a full CPU memory as a plain RuntimeError."""
+    """Torch reports a full CPU memory as a plain RuntimeError."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+
+
+CAUSES: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
+    (_is(hub_errors.GatedRepoError), "{weights} is gated; accept its licence on huggingface.co and run `hf auth login`."),
+    (_is(hub_errors.RevisionNotFoundError), "{weights} has no such revision; correct it in card.toml."),
+    (
+        _is(hub_errors.RepositoryNotFoundError),
+        "{weights} is not on the hub or is private; correct the id in card.toml or run `hf auth login`.",
+    ),
+    (_disk_full, "the disk is full; free some space or set HF_HOME to a larger disk."),
+    (
+        _is(hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled, ConnectionError),
+        "{weights} is not on this machine and the hub cannot be reached; go online once or copy the weights beside the card.",
+    ),
+    (_out_of_memory, "there is not enough free memory; set precision nf4 in card.toml, unload another model or choose a smaller one."),
+    (_is(hub_errors.EntryNotFoundError), "{weights} has no safetensors weights; choose a revision that has."),
+    (_is(SafetensorError), "the weights of {weights} are damaged; download them again."),
+)
+"""What to look for in a chain of errors, the more special first, and what to say."""
 
 
 class _NotFinite(ArithmeticError):
@@ -301,7 +309,7 @@ class _Halt(StoppingCriteria):
         self._tokenizer, self._stops, self._from, self._cancelled = tokenizer, stops, prompt_tokens, cancelled
         self._tail = 1 + max(map(len, stops), default=0)
 
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> Any:
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> Any:  # noqa: ARG002
         rows = [self._cancelled()] * input_ids.shape[0]
         if self._stops and not rows[0]:
             tails = self._tokenizer.batch_decode(input_ids[:, self._from :][:, -self._tail :], skip_special_tokens=True)
@@ -310,7 +318,7 @@ class _Halt(StoppingCriteria):
 
 
 class _Finite(LogitsProcessor):
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         if not bool(torch.isfinite(scores).any(-1).all()) or bool(torch.isnan(scores).any()):
             raise _NotFinite
         return scores

@@ -57,22 +57,24 @@ def chart(figures: Mapping[str, Mapping[str, Interval]], cards: Mapping[str, Mod
         intervals = [groups[group] for group in GROUPS]
         figure.add_bar(
             name=cards[model].title,
-            x=[f"{group}" for group in GROUPS],
+            x=list(GROUPS),
             y=[100 * i.value if i.n else None for i in intervals],
             error_y={
                 "type": "data", "symmetric": False, "thickness": 1.2, "width": 4, "color": "rgba(120,120,130,.9)",
                 "array": [100 * (i.high - i.value) if i.n else 0 for i in intervals],
                 "arrayminus": [100 * (i.value - i.low) if i.n else 0 for i in intervals],
             },
-            marker_color=colour,
-            text=[f"{100 * i.value:.0f} %<br>n={i.n}" if i.n else "" for i in intervals],
-            textposition="inside", insidetextanchor="start", textangle=0, textfont={"color": "white"},
+            marker_color=colour, legendgroup=model, offsetgroup=model,
             hovertemplate="%{x}: %{y:.1f} %<extra>" + cards[model].title + "</extra>",
         )  # fmt: skip
+        figure.add_scatter(  # below the bars, since Plotly drops the text of a bar without height
+            x=list(GROUPS), y=[-8] * len(GROUPS), mode="text", legendgroup=model, offsetgroup=model, showlegend=False,
+            text=[f"{100 * i.value:.0f} %<br>n={i.n}" if i.n else "n=0" for i in intervals], hoverinfo="skip", textfont={"size": 11},
+        )  # fmt: skip
     figure.update_layout(
-        barmode="group", template="none", height=420, margin={"l": 50, "r": 10, "t": 60, "b": 60},
+        barmode="group", scattermode="group", template="none", height=420, margin={"l": 50, "r": 10, "t": 60, "b": 60},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", legend={"orientation": "h", "y": -0.15},
         title={"text": f"Execution accuracy by Spider difficulty<br><sup>{subtitle}</sup>", "x": 0, "xref": "paper"},
-        yaxis={"range": [0, 100], "ticksuffix": " %", "gridcolor": "rgba(128,128,128,.25)", "zeroline": False},
+        yaxis={"range": [-16, 102], "dtick": 20, "ticksuffix": " %", "gridcolor": "rgba(128,128,128,.25)", "zeroline": False},
     )  # fmt: skip
     return figure

@@ -69,7 +69,11 @@ def score(example: Example, answer: Answer, golds: Sequence[tuple[Execution, boo
         return Score(float(right), "match" if right else "answered_unanswerable")
     if answer.outcome == "abstained":
         return Score(0.0, "abstained")
-    return execution_match(golds, answer.execution)
+    found = execution_match(golds, answer.execution)
+    lost = any(gold.outcome not in ("ok", "empty") or gold.truncated for gold, _ in golds)
+    if found.value == 0.0 and lost and answer.outcome in ("ok", "empty"):  # it might have matched the gold that we could not run
+        return Score(None, "gold_failed")
+    return found
 
 
 def dataset_hash(examples: Sequence[Example]) -> str:

@@ -15,11 +15,11 @@ from nl2sql_arena.ui.sessions import Sessions
 
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
-TABS: dict[str, Callable[[Services, Profile, int, bool], Any]] = {
-    "Arena": lambda services, profile, concurrency, streams: ArenaTab(services, profile, Sessions(), concurrency, streams),
-    "Votes": lambda services, _profile, _concurrency, _streams: votes.build(services),
-    "Benchmark": lambda services, profile, concurrency, _streams: BenchmarkTab(services, profile, concurrency),
-    "About": lambda services, profile, _concurrency, _streams: about.build(services, profile),
+TABS: dict[str, Callable[[gr.Tab, Services, Profile, int, bool], Any]] = {
+    "Arena": lambda _tab, services, profile, concurrency, streams: ArenaTab(services, profile, Sessions(), concurrency, streams),
+    "Votes": lambda tab, services, _profile, _concurrency, _streams: votes.build(services, tab),
+    "Benchmark": lambda _tab, services, profile, concurrency, _streams: BenchmarkTab(services, profile, concurrency),
+    "About": lambda _tab, services, profile, _concurrency, _streams: about.build(services, profile),
 }
 
 
@@ -29,8 +29,8 @@ def build_app(services: Services, profile: Profile, concurrency: int = 4, stream
         gr.HTML(_header(services, profile), elem_id="header")
         with gr.Tabs():
             for name, build in TABS.items():
-                with gr.Tab(name, id=name.lower()):
-                    build(services, profile, concurrency, streams)
+                with gr.Tab(name, id=name.lower()) as tab:
+                    build(tab, services, profile, concurrency, streams)
     demo.queue(max_size=50)
     return demo
 

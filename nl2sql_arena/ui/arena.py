@@ -8,26 +8,30 @@ in chained events.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import gradio as gr
 
 from nl2sql_arena import arena
 from nl2sql_arena.benchmark.runner import judge
+from nl2sql_arena.engine import Cancelled
 from nl2sql_arena.errors import ArenaError, BadVote
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import WINNERS, Battle, GenerationRequest, Winner
 from nl2sql_arena.ui import render
-from nl2sql_arena.ui.sessions import Session, Sessions
+from nl2sql_arena.ui.sessions import Round, Sessions
 from nl2sql_arena.ui.words import BUTTONS, SAID
 
 TICK = 0.08
 BLIND, OPEN = "Blind: names after the vote", "Open: names and live text"
 WRITING = "Both models are writing their SQL and running it…"
+STOPPED = "Stopped, and nothing was recorded; ask again when you like."
 UNEXPECTED = "Something failed on our side, and nothing was counted; ask again. The server's log has the details."
 log = logging.getLogger(__name__)
 Update = dict[Any, Any]
+Texts = Generator[tuple[str, str], None, Battle]
+"""Both SQL texts as they grow, and at its end the battle."""
 
 
 class ArenaTab:
@@ -115,12 +119,14 @@ class ArenaTab:
         ]
         shown += list(self.buttons.values())
         inputs = [self.question, self.db, self.first, self.second, self.mode]
-        begun = gr.on([self.ask.click, self.question.submit], self.on_begin, None, shown, trigger_mode="once", **instant)
+        contest = [self.mode, self.first, self.second]
+        begun = gr.on([self.ask.click, self.question.submit], self.on_begin, contest, shown, trigger_mode="once", **instant)
         limits: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": self.concurrency}
         asked = begun.success(self.on_ask, inputs, [self.sql_a, self.sql_b], **private, **limits)
         asked.then(self.on_results, None, shown, **instant)
         self.stop.click(self.on_stop, None, self.status, **instant)
-        retried = self.retry.click(self.on_retry, None, [self.sql_a, self.sql_b], **private, **limits)
+        retrying = self.retry.click(self.on_retrying, None, [self.status, self.retry], trigger_mode="once", **instant)
+        retried = retrying.success(self.on_retry, None, [self.sql_a, self.sql_b], **private, **limits)
         retried.then(self.on_results, None, shown, **instant)
         for winner, button in self.buttons.items():
             button.click(self._voting(winner), None, shown, trigger_mode="once", **instant)
@@ -143,41 +149,54 @@ class ArenaTab:
             self.question: question if typed else next(iter(examples), ""),
         }
 
-    def on_begin(self, request: gr.Request) -> Update:
+    def on_begin(self, mode: str, first: str, second: str, request: gr.Request) -> Update:
         """Clear the previous battle away and say that both are at work."""
         with self.sessions.locked(request.session_hash) as session:
             session.begin()
-        return self._page(Session(voter=""), working=True) | {self.status: render.note(WRITING, "busy")}
+        page = self._page(Round(), working=True) | {self.status: render.note(WRITING, "busy")}
+        if mode == OPEN:
+            page |= {
+                self.title_a: render.side_title("A", self.cards.get(first)),
+                self.title_b: render.side_title("B", self.cards.get(second)),
+            }
+        return page
 
     def on_ask(self, question: str, db: str, first: str, second: str, mode: str, request: gr.Request) -> Iterator[tuple[str, str]]:
         """The two SQL texts: live in open mode, both at once when blind."""
-        session = self.sessions.of(request.session_hash)
+        with self.sessions.locked(request.session_hash) as session:
+            asked = session.begin() if session.round.ask or session.round.ended else session.round
         yield "", ""
         try:
-            session.ask = arena.new_ask(self.services, self.profile, question, db, (first, second), mode != OPEN, session.voter)
-            if self.streams and not session.ask.blind:
-                yield from self._live(session, session.ask)
+            asked.ask = arena.new_ask(self.services, self.profile, question, db, (first, second), mode != OPEN, session.voter)
+            stopped = asked.stop.is_set
+            if self.streams and not asked.ask.blind:
+                battle = yield from self._live(asked.ask, stopped)
             else:
-                session.battle = arena.fight(self.services, self.profile, session.ask, cancelled=session.stop.is_set)
+                battle = arena.fight(self.services, self.profile, asked.ask, cancelled=stopped)
+            if stopped() and not arena.votable(battle):
+                asked.failure = STOPPED  # half a battle would tell which side was the faster
+            else:
+                asked.battle = battle
+                if session.round is asked:
+                    yield _shown_sql(battle)
         except ArenaError as problem:
-            session.failure = str(problem)
+            asked.failure = str(problem)
         except Exception:
             log.exception("ask failed")
-            session.failure = UNEXPECTED
-        if session.battle:
-            yield _shown_sql(session.battle)
+            asked.failure = UNEXPECTED
 
-    def _live(self, session: Session, ask: arena.Ask) -> Iterator[tuple[str, str]]:
-        """What both models have written so far, every `TICK`; the finished battle is left in the session."""
+    def _live(self, ask: arena.Ask, stopped: Cancelled) -> Texts:
+        """What both models have written so far, every `TICK`; then the battle."""
         written = dict.fromkeys(ask.models, "")
-        failures: list[BaseException] = []
+        battles: list[Battle] = []
+        failures: list[Exception] = []
 
         def note_token(request: GenerationRequest, text: str) -> None:
             written[request.model] = text
 
         def work() -> None:
             try:
-                session.battle = arena.fight(self.services, self.profile, ask, note_token, session.stop.is_set)
+                battles.append(arena.fight(self.services, self.profile, ask, note_token, stopped))
             except Exception as problem:  # noqa: BLE001 - carried to the handler's own edge
                 failures.append(problem)
 
@@ -192,24 +211,30 @@ class ArenaTab:
                 yield now
         if failures:
             raise failures[0]
+        return battles[0]
 
     def on_results(self, request: gr.Request) -> Update:
         """Tables, difference and vote buttons, all in one update."""
-        return self._page(self.sessions.of(request.session_hash))
+        return self._page(self.sessions.of(request.session_hash).round)
 
-    def on_stop(self, request: gr.Request) -> str:
-        self.sessions.of(request.session_hash).stop.set()
-        return render.note("Stopping…", "busy")
+    def on_stop(self, request: gr.Request) -> Any:
+        asked = self.sessions.of(request.session_hash).round
+        asked.stop.set()
+        return gr.skip() if asked.ended else render.note("Stopping…", "busy")
+
+    def on_retrying(self) -> Update:
+        return {self.status: render.note("Trying the failed side again…", "busy"), self.retry: gr.update(interactive=False)}
 
     def on_retry(self, request: gr.Request) -> tuple[str, str]:
         """Ask the sides that our machinery failed once more."""
-        session = self.sessions.of(request.session_hash)
+        asked = self.sessions.of(request.session_hash).round
+        asked.failure = ""
         try:
-            if session.battle and session.ask:
-                session.battle = arena.retry(self.services, session.battle, session.ask)
+            if asked.battle and asked.ask:
+                asked.battle = arena.retry(self.services, asked.battle, asked.ask)
         except ArenaError as problem:
-            session.failure = str(problem)
-        return _shown_sql(session.battle) if session.battle else ("", "")
+            asked.failure = str(problem)
+        return _shown_sql(asked.battle) if asked.battle else ("", "")
 
     def _voting(self, winner: Winner) -> Callable[[gr.Request], Update]:
         """The handler of one vote button."""
@@ -222,56 +247,59 @@ class ArenaTab:
     def on_vote(self, winner: Winner, request: gr.Request) -> Update:
         """Keep the vote, then show who was who. A second click finds the battle closed."""
         with self.sessions.locked(request.session_hash) as session:
+            asked = session.round
             try:
-                if session.battle is None or session.voted:
+                if asked.battle is None or asked.voted:
                     raise BadVote("There is no open battle to vote on; ask a question first.")
-                arena.vote(self.services, session.battle, winner, session.voter)
+                arena.vote(self.services, asked.battle, winner, session.voter)
             except ArenaError as problem:
                 return {self.status: render.note(str(problem), "bad")}
-            session.voted = True
+            asked.voted = True
             said = f"Recorded: {SAID[winner]}. " + ("A practice vote: these are minis." if self.profile.kind == "mini" else "Thank you.")
-            return self._page(session) | {
-                self.reveal: render.reveal(session.battle, self.cards, said, self._gold(session)),
+            return self._page(asked) | {
+                self.reveal: render.reveal(asked.battle, self.cards, said, self._gold(asked)),
                 self.status: "",
             }
 
-    def _gold(self, session: Session) -> dict[str, str]:
+    def _gold(self, asked: Round) -> dict[str, str]:
         """On an example question, what the benchmark says of each side; empty for typed questions."""
-        if not (session.battle and session.ask and session.ask.example):
+        if not (asked.battle and asked.ask and asked.ask.example):
             return {}
-        sides = (session.battle.a, session.battle.b)
-        scores = {answer.model: judge(self.services, session.ask.example, answer) for answer in sides}
+        sides = (asked.battle.a, asked.battle.b)
+        scores = {answer.model: judge(self.services, asked.ask.example, answer) for answer in sides}
         return {
             model: {1.0: "right", 0.0: f"wrong ({score.reason})"}.get(score.value or 0.0, "") if score.value is not None else "not scored"
             for model, score in scores.items()
         }
 
-    def _page(self, session: Session, working: bool = False) -> Update:
+    def _page(self, asked: Round, working: bool = False) -> Update:
         """Everything that depends on the state of the battle. Names only in open mode or after the vote."""
-        battle = session.battle
-        open_for_vote = battle is not None and arena.votable(battle) and not session.voted
-        named = battle is not None and (session.voted or not battle.blind)
+        battle, working = asked.battle, working or asked.at_work
+        open_for_vote = battle is not None and arena.votable(battle) and not asked.voted
+        named = battle is not None and (asked.voted or not battle.blind)
         cards = (self.cards[battle.a.model], self.cards[battle.b.model]) if battle and named else (None, None)
         update: Update = {
-            self.status: self._status(session),
+            self.status: self._status(asked),
             self.title_a: render.side_title("A", cards[0]),
             self.title_b: render.side_title("B", cards[1]),
             self.table_a: render.result(battle.a.execution) if battle else "",
             self.table_b: render.result(battle.b.execution) if battle else "",
             self.strip: _strip(battle) if battle else "",
             self.reveal: "",
-            self.retry: gr.update(visible=battle is not None and not arena.votable(battle)),
+            self.retry: gr.update(visible=battle is not None and not arena.votable(battle), interactive=True),
             self.ask: gr.update(interactive=not working),
             self.stop: gr.update(interactive=working),
         }
         return update | {button: gr.update(interactive=open_for_vote) for button in self.buttons.values()}
 
-    def _status(self, session: Session) -> str:
-        if session.failure:
-            return render.note(session.failure, "bad")
-        if session.battle and not arena.votable(session.battle):
+    def _status(self, asked: Round) -> str:
+        if asked.at_work:
+            return render.note(WRITING, "busy")
+        if asked.failure:
+            return render.note(asked.failure, "bad")
+        if asked.battle and not arena.votable(asked.battle):
             return render.note("A side did not finish, so this battle cannot be voted on yet.", "warn")
-        return render.note("Which answer is better? Vote below the results.") if session.battle and not session.voted else ""
+        return render.note("Which answer is better? Vote below the results.") if asked.battle and not asked.voted else ""
 
 
 def _shown_sql(battle: Battle) -> tuple[str, str]:

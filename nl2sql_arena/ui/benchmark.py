@@ -67,6 +67,8 @@ class BenchmarkTab:
         except Exception:
             log.exception("benchmark failed")
             yield render.note("The benchmark failed on our side; the server's log has the details.", "bad"), go.Figure(), ""
+        finally:
+            self.cancels.pop(request.session_hash or "none", None)
 
     def _chosen(self, models: list[str], databases: list[str], split: str, limit: int) -> list[Example]:
         if not models or not databases:
@@ -113,7 +115,10 @@ class BenchmarkTab:
         return render.grid(head, "".join(rows), "Accuracy by difficulty") + details
 
     def on_cancel(self, request: gr.Request) -> str:
-        self.cancels.get(request.session_hash or "none", threading.Event()).set()
+        running = self.cancels.get(request.session_hash or "none")
+        if running is None:
+            return render.note("Nothing is running.")
+        running.set()
         return render.note("Cancelling…", "busy")
 
 

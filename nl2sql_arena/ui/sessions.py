@@ -17,22 +17,37 @@ CAPACITY = 1_000
 
 
 @dataclass
-class Session:
-    """One open page. `lock` makes vote and ask of the same page take turns."""
+class Round:
+    """One question, from Ask to vote. A page that asks again gets a new one, so that a late answer to the old one is never shown as its."""
 
-    voter: str
     ask: Ask | None = None
     battle: Battle | None = None
     failure: str = ""
     voted: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def ended(self) -> bool:
+        return self.battle is not None or bool(self.failure)
+
+    @property
+    def at_work(self) -> bool:
+        return self.ask is not None and not self.ended
+
+
+@dataclass
+class Session:
+    """One open page. `lock` makes vote and ask of the same page take turns."""
+
+    voter: str
+    round: Round = field(default_factory=Round)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self) -> None:
-        """Forget the previous battle."""
-        self.ask = self.battle = None
-        self.failure, self.voted = "", False
-        self.stop = threading.Event()
+    def begin(self) -> Round:
+        """A new round; the one before is stopped, should it still be at work."""
+        self.round.stop.set()
+        self.round = Round()
+        return self.round
 
 
 class Sessions:

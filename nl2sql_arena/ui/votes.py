@@ -15,7 +15,7 @@ PRACTICE = (
 )
 
 
-def build(services: Services) -> None:
+def build(services: Services, tab: gr.Tab) -> None:
     board = gr.HTML(elem_id="leaderboard")
     refresh = gr.Button("Refresh", elem_id="refresh", size="sm")
 
@@ -27,6 +27,4 @@ def build(services: Services) -> None:
         cards = dict(services.cards)
         return render.tallies("Votes", REAL, real, cards) + render.tallies("Practice votes", PRACTICE, practice, cards)
 
-    board.value = show()
-    refresh.click(show, None, board, api_visibility="private", queue=False, show_progress="hidden")
-    gr.Timer(10).tick(show, None, board, api_visibility="private", queue=False, show_progress="hidden")
+    gr.on([tab.select, refresh.click], show, None, board, api_visibility="private", queue=False, show_progress="hidden")

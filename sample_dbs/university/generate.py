@@ -150,7 +150,8 @@ def by_department(professors: list[Row], year: int) -> dict[int, list[int]]:
     """Department -> its professors hired before a year; those without a department, and every ninth other, never teach or advise."""
     found: dict[int, list[int]] = defaultdict(list)
     for number, _, _, dept, hired, _ in professors:
-        assert isinstance(number, int) and isinstance(hired, date)
+        assert isinstance(number, int)
+        assert isinstance(hired, date)
         if isinstance(dept, int) and hired.year < year and (number <= len(FIXED_PROFESSORS) or number % 9):
             found[dept].append(number)
     return found
@@ -237,7 +238,10 @@ def make_enrollments(rng: random.Random, students: list[Row], sections: list[Row
     course_of: dict[int, int] = {}
     for row in sections:
         number, course, _, term, year, _, _ = row
-        assert isinstance(number, int) and isinstance(course, int) and isinstance(term, str) and isinstance(year, int)
+        assert isinstance(number, int)
+        assert isinstance(course, int)
+        assert isinstance(term, str)
+        assert isinstance(year, int)
         home[number] = dept_of[course]
         course_of[number] = course
         if number % 25 == 7:
@@ -247,7 +251,9 @@ def make_enrollments(rng: random.Random, students: list[Row], sections: list[Row
     rows: list[Row] = []
     for student in students:
         number, _, _, _, _, major, _, start, status = student
-        assert isinstance(number, int) and isinstance(start, int) and isinstance(status, str)
+        assert isinstance(number, int)
+        assert isinstance(start, int)
+        assert isinstance(status, str)
         if number > len(FIXED_STUDENTS) and number % 37 == 0:
             continue
         ability = rng.gauss(0, 9)
@@ -280,7 +286,8 @@ def make_scholarships(rng: random.Random, students: list[Row]) -> list[Row]:
     shares = {name: share for name, (share, _) in SCHOLARSHIPS.items()}
     for student in students:
         number, start = student[0], student[7]
-        assert isinstance(number, int) and isinstance(start, int)
+        assert isinstance(number, int)
+        assert isinstance(start, int)
         for _ in range(pick(rng, {0: 80, 1: 11, 2: 6, 3: 2, 4: 1})):
             name = pick(rng, shares)
             awarded = date(rng.randrange(start, 2026), *rng.choice(((3, 1), (6, 15), (10, 1), (10, 1), (12, 5))))

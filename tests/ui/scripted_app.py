@@ -8,52 +8,70 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import app
+from nl2sql_arena import backends
+from nl2sql_arena.backends.scripted import Scripted
 from nl2sql_arena.settings import load
+from tests.ui.script import ANSWERS, BROKEN, DATABASES, FAILURE, PAIR, SAMPLE_DBS, SLOW, TITLES
 
-QUESTION = "How many customers are there in each country?"
-BIG = "Show a number beyond 64 bits"
-ODD = "Show odd values"
-SAME = "Count the orders"
-ANSWERS = {
-    "left": {
-        QUESTION: "SELECT country, COUNT(*) AS customers FROM customers GROUP BY country ORDER BY customers DESC, country",
-        BIG: "SELECT SUM(v)::HUGEINT AS big, 9007199254740993 AS exact FROM (SELECT 170141183460469231731687303715884105 AS v)",
-        ODD: "SELECT NULL AS a, '' AS a, 'NaN'::DOUBLE AS b, [1, 2] AS l, '<b>x</b>' AS h",
-        SAME: "SELECT COUNT(*) FROM orders",
-        "loop": "SELECT COUNT(*) FROM range(10000000000) a, range(10000000000) b",
-    },
-    "right": {
-        QUESTION: 'SELECT c.country FROM customers AS c WHERE c.country = "Germany"',
-        BIG: "SELECT nothing FROM nowhere",
-        ODD: "DROP TABLE customers",
-        SAME: "Here you are:\n```sql\nSELECT COUNT(id) AS n FROM orders;\n```",
-        "loop": "SELECT 1",
-    },
-}
+CONTEXT = 16_384
 CARD = """name = "{name}"
-title = "Scripted {name}"
+title = "{title}"
 kind = "mini"
 family = "script"
-backend = "scripted"
+backend = "moody"
 format = "phi2-sql"
 dialect = "{dialect}"
 base = {{ id = "answers.json" }}
-context = 16384
+context = {context}
 licence = "Apache-2.0"
 notes = "For tests."
 """
 
 
-def write_models(folder: Path) -> None:
-    for name, dialect in (("left", "duckdb"), ("right", "postgres")):
-        home = folder / f"scripted-{name}"
+class Moody(Scripted):
+    """Slow on one question; if `flawed`, it fails on another when a battle asks it the first time."""
+
+    def __init__(self, answers, flawed):
+        super().__init__(answers, context=CONTEXT)
+        self.slow = Scripted(answers, delay=0.2, context=CONTEXT)
+        self.failing = Scripted(answers, failure=FAILURE)
+        self.flawed, self.failed = flawed, set()
+
+    def generate(self, requests, on_token=None, cancelled=None):
+        for request in requests:
+            if SLOW in request.prompt.text:
+                yield from self.slow.generate([request], on_token, cancelled)
+            elif self.flawed and BROKEN in request.prompt.text and request.id not in self.failed:
+                self.failed.add(request.id)
+                yield from self.failing.generate([request], on_token, cancelled)
+            else:
+                yield from super().generate([request], on_token, cancelled)
+
+
+def load_moody(card, folder):
+    return Moody(json.loads((folder / card.base.id).read_text()), flawed=card.name == PAIR[0])
+
+
+def write_models(folder):
+    for name, dialect in zip(PAIR, ("duckdb", "postgres"), strict=True):
+        home = folder / name
         home.mkdir(parents=True, exist_ok=True)
         (home / "answers.json").write_text(json.dumps(ANSWERS[name]))
-        (home / "card.toml").write_text(CARD.format(name=home.name, dialect=dialect))
+        (home / "card.toml").write_text(CARD.format(name=name, title=TITLES[name], dialect=dialect, context=CONTEXT))
+
+
+def link_databases(folder):
+    """Some of the sample databases, so that the app starts soon."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in DATABASES:
+        if not (folder / name).exists():
+            (folder / name).symlink_to(SAMPLE_DBS / name)
 
 
 if __name__ == "__main__":
     data = Path(sys.argv[1])
     write_models(data / "models")
-    chosen = ("scripted-left", "scripted-right")
-    app.main(replace(load(), data=data, models=data / "models", port=int(sys.argv[2]), chosen_models=chosen))
+    link_databases(data / "sample_dbs")
+    backends.BACKENDS["moody"] = load_moody
+    folders = {"data": data, "models": data / "models", "sample_dbs": data / "sample_dbs"}
+    app.main(replace(load(), **folders, host="127.0.0.1", port=int(sys.argv[2]), profile="auto", chosen_models=PAIR))
