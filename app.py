@@ -10,15 +10,15 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
 from nl2sql_arena import hardware
 from nl2sql_arena.errors import ArenaError
 from nl2sql_arena.services import choose_profile, open_services
-from nl2sql_arena.settings import Settings, is_windows, load
+from nl2sql_arena.settings import Settings, from_command_line, is_windows
 
 
 def main(settings: Settings | None = None) -> None:
     """Serve until interrupted. A problem that the user can mend ends with its one sentence and exit status 1."""
     if is_windows():
         sys.exit("NL2SQL Arena limits what a query may use with means that Windows lacks; run it under WSL (wsl --install).")
-    settings = settings or load()
     try:
+        settings = settings or from_command_line()
         services = open_services(settings)
         for database in services.databases.values():
             database.schema()

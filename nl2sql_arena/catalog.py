@@ -14,6 +14,7 @@ from nl2sql_arena.prompts import FORMATS
 from nl2sql_arena.types import Dialect, Generation, Kind, ModelCard, Weights
 
 CARD = "card.toml"
+TABLES = ("base", "adapter", "generation", "fallback")
 
 
 def load(models: Path) -> dict[str, ModelCard]:
@@ -25,8 +26,11 @@ def read(path: Path) -> ModelCard:
     """One card. Raises BadCard."""
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as problem:
+    except (OSError, ValueError) as problem:
         raise BadCard(f"{path} cannot be read ({problem}); correct it or remove its folder.") from problem
+    for key in TABLES:
+        if not isinstance(fields.get(key, {}), dict):
+            raise BadCard(f"{path} gives {key} as a plain value; write it as a table.")
     fallback = fields.pop("fallback", None)
     if fallback and not has_weights(path.parent / fields.get("adapter", {}).get("id", "adapter")):
         fields.pop("adapter", None)
@@ -45,6 +49,8 @@ def read(path: Path) -> ModelCard:
         )
         if value not in allowed
     ]
+    numbers = {"context": card.context, "max_new_tokens": card.generation.max_new_tokens, "num_beams": card.generation.num_beams}
+    wrong += [f"{key} = {value!r}, not a whole number above 0" for key, value in numbers.items() if type(value) is not int or value < 1]
     if wrong:
         raise BadCard(f"{path} says {'; '.join(wrong)}.")
     return card

@@ -1,4 +1,7 @@
-"""`python -m nl2sql_arena ...`: results on standard output, progress on standard error, exit 0 unless the command itself fails."""
+"""`python -m nl2sql_arena ...`: results on standard output, progress on standard error, exit 0 unless the command itself fails.
+
+Databases, models and figures are imported by the commands that use them, so that help and mistakes are answered at once.
+"""
 
 import argparse
 import json
@@ -6,17 +9,19 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nl2sql_arena.benchmark import report, runner
 from nl2sql_arena.difficulty import duckdb_level, features, spider_level
-from nl2sql_arena.engine import check_question
 from nl2sql_arena.errors import ArenaError, BadInput
-from nl2sql_arena.services import MINI_PAIR, Services, open_services
 from nl2sql_arena.settings import load, names
 from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
+
+if TYPE_CHECKING:
+    from nl2sql_arena.benchmark.runner import Result
+    from nl2sql_arena.services import Services
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -41,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
 
     ask = _add(commands, "ask", _ask, "put a question to models")
     ask.add_argument("--db", required=True)
-    ask.add_argument("--models", default=",".join(MINI_PAIR), help="comma-separated (default: %(default)s)")
+    ask.add_argument("--models", help="comma-separated (default: the pair of minis)")
     _text_or_lines(ask, "question")
 
     sql = _add(commands, "sql", _sql, "run a query in the sandbox")
@@ -96,13 +101,22 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _services(options: argparse.Namespace) -> Services:
-    return open_services(load(os.environ | {"ARENA_DATA": options.data} if options.data else os.environ))
+@contextmanager
+def _services(options: argparse.Namespace) -> "Iterator[Services]":
+    from nl2sql_arena.services import open_services
+
+    services = open_services(load(os.environ | {"ARENA_DATA": options.data} if options.data else os.environ))
+    try:
+        yield services
+    finally:
+        services.close()
 
 
 def _models_of(options: argparse.Namespace) -> list[str]:
     """The models asked for, each once. Raises BadInput."""
-    chosen = list(dict.fromkeys(names(options.models)))
+    from nl2sql_arena.services import MINI_PAIR
+
+    chosen = list(dict.fromkeys(MINI_PAIR if options.models is None else names(options.models)))
     if not chosen:
         raise BadInput("Name at least one model after --models; `models list` shows them.")
     return chosen
@@ -134,6 +148,8 @@ def _rows(lines: Iterable[bytes], *fields: str) -> Iterator[tuple[int, dict[str,
 
 
 def _ask(options: argparse.Namespace) -> None:
+    from nl2sql_arena.engine import check_question
+
     models = _models_of(options)
     inputs = list(_inputs(options, "question"))
     for identity, question in inputs:
@@ -141,12 +157,11 @@ def _ask(options: argparse.Namespace) -> None:
             check_question(question)
         except BadInput as problem:
             raise BadInput(f"Question {identity}: {problem}") from problem
-    services = _services(options)
-    # Requests are numbered: two lines may bear the same id, and an id is printed as it was given.
-    requests = [Request(str(number), model, options.db, text) for number, (_, text) in enumerate(inputs) for model in models]
-    answers = _in_order(services.engine.answers(requests), [(each.id, each.model) for each in requests])
-    _print((answer_json(answer) | {"id": inputs[int(answer.id)][0]} for answer in answers), options, _answer_text)
-    services.close()
+    with _services(options) as services:
+        # Requests are numbered: two lines may bear the same id, and an id is printed as it was given.
+        requests = [Request(str(number), model, options.db, text) for number, (_, text) in enumerate(inputs) for model in models]
+        answers = _in_order(services.engine.answers(requests), [(each.id, each.model) for each in requests])
+        _print((answer_json(answer) | {"id": inputs[int(answer.id)][0]} for answer in answers), options, _answer_text)
 
 
 def _in_order(answers: Iterable[Answer], order: list[tuple[str, str]]) -> Iterator[Answer]:
@@ -187,10 +202,9 @@ def _execution_json(done: Execution) -> dict[str, Any]:
 
 
 def _sql(options: argparse.Namespace) -> None:
-    services = _services(options)
-    rows = ({"id": name, **_execution_json(services.engine.run(options.db, text, DISPLAY))} for name, text in _inputs(options, "sql"))
-    _print(rows, options, _execution_text)
-    services.close()
+    with _services(options) as services:
+        rows = ({"id": name, **_execution_json(services.engine.run(options.db, text, DISPLAY))} for name, text in _inputs(options, "sql"))
+        _print(rows, options, _execution_text)
 
 
 def _print(rows: Iterator[dict[str, Any]], options: argparse.Namespace, as_text: Callable[[dict[str, Any]], str]) -> None:
@@ -227,76 +241,71 @@ def _list(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> None:
-    services = _services(options)
-    rows = [
-        {"name": card.name, "title": card.title, "kind": card.kind, "licence": card.licence, "revision": services.revision(card.name)}
-        for card in services.cards.values()
-    ]
-    _list(rows, options)
+    with _services(options) as services:
+        rows = [
+            {"name": card.name, "title": card.title, "kind": card.kind, "licence": card.licence, "revision": services.revision(card.name)}
+            for card in services.cards.values()
+        ]
+        _list(rows, options)
 
 
 def _votes(options: argparse.Namespace) -> None:
     kept = (
-        "winner",
-        "voted",
-        "db",
-        "question",
-        "split",
-        "chosen",
-        "profile",
-        "model_a",
-        "revision_a",
-        "model_b",
-        "revision_b",
-        "outcome_a",
-        "outcome_b",
-    )
-    _list([{"name": vote["id"], **{key: vote[key] for key in kept}} for vote in _services(options).store.votes()], options)
+        "winner", "voted", "db", "question", "split", "chosen", "profile", "model_a", "revision_a", "model_b", "revision_b",
+        "outcome_a", "outcome_b",
+    )  # fmt: skip
+    with _services(options) as services:
+        _list([{"name": vote["id"], **{key: vote[key] for key in kept}} for vote in services.store.votes()], options)
 
 
 def _databases(options: argparse.Namespace) -> None:
     rows = []
-    for name, database in _services(options).databases.items():
-        tables = database.schema().tables
-        rows.append({"name": name, "tables": len(tables), "rows": sum(t.row_count for t in tables), "questions": len(database.examples())})
+    with _services(options) as services:
+        for name, database in services.databases.items():
+            tables, questions = database.schema().tables, len(database.examples())
+            rows.append({"name": name, "tables": len(tables), "rows": sum(t.row_count for t in tables), "questions": questions})
     _list(rows, options)
 
 
 def _schema(options: argparse.Namespace) -> None:
     from nl2sql_arena.schema import create_tables
 
-    schema = _services(options).engine.database(options.name).schema()
+    with _services(options) as services:
+        schema = services.engine.database(options.name).schema()
     _out(json.dumps({"name": options.name, **asdict(schema)}, ensure_ascii=False, indent=1) if options.json else create_tables(schema))
 
 
 def _bench_run(options: argparse.Namespace) -> None:
+    from nl2sql_arena.benchmark import report, runner
+
     models = _models_of(options)
-    services = _services(options)
-    for name in models:
-        services.engine.backend(name)
-    kinds = {services.cards[name].kind for name in models} - {"baseline"}
-    if len(kinds) > 1:
-        raise BadInput("A run holds real models or minis, never both; run them apart.")
-    databases = list(services.databases) if options.dataset == "all" else [options.dataset]
-    examples = [e for name in databases for e in services.examples(name, options.split)[: options.limit or None]]
-    results, began = [], time.monotonic()
-    for result in runner.run(services, models, examples):
-        results.append(result)
-        sys.stderr.write(f"\r{len(results)} of {len(models) * len(examples)} answers, {time.monotonic() - began:.0f} s")
-    sys.stderr.write("\n")
-    figures = report.accuracy(results)
-    done = {
-        "dataset": options.dataset,
-        "dataset_hash": runner.dataset_hash(examples),
-        "split": options.split,
-        "models": report.as_json(figures),
-        "abstention": {model: _abstention(results, model) for model in figures},
-    }
-    _out(json.dumps(done, indent=1) if options.json else _figures_text(done))
-    services.close()
+    with _services(options) as services:
+        kinds = {services.cards[name].kind for name in models if name in services.cards} - {"baseline"}
+        if len(kinds) > 1:
+            raise BadInput("A run holds real models or minis, never both; run them apart.")
+        for name in models:
+            services.engine.backend(name)
+        databases = list(services.databases) if options.dataset == "all" else [options.dataset]
+        examples = [e for name in databases for e in services.examples(name, options.split)[: options.limit or None]]
+        results, began = [], time.monotonic()
+        for result in runner.run(services, models, examples):
+            results.append(result)
+            sys.stderr.write(f"\r{len(results)} of {len(models) * len(examples)} answers, {time.monotonic() - began:.0f} s")
+        sys.stderr.write("\n")
+        figures = report.accuracy(results)
+        done = {
+            "dataset": options.dataset,
+            "dataset_hash": runner.dataset_hash(examples),
+            "split": options.split,
+            "models": report.as_json(figures),
+            "abstention": {model: _abstention(results, model) for model in figures},
+        }
+        _out(json.dumps(done, indent=1) if options.json else _figures_text(done))
 
 
-def _abstention(results: list[runner.Result], model: str) -> dict[str, int]:
+def _abstention(results: "list[Result]", model: str) -> dict[str, int]:
+    from nl2sql_arena.benchmark import report
+
     right, unanswerable, wrong, answerable = report.abstentions(results, model)
     unscored = sum(result.answer.model == model and result.score.value is None for result in results)
     return {"right": right, "unanswerable": unanswerable, "wrong": wrong, "answerable": answerable, "unscored": unscored}
@@ -311,10 +320,8 @@ def _figures_text(done: dict[str, Any]) -> str:
             for group, g in groups.items()
         ]
         said = done["abstention"][model]
-        lines.append(
-            f"  {model:14} left {said['right']} of {said['unanswerable']} unanswerable and {said['wrong']} of {said['answerable']} answerable"
-            f" questions unanswered; {said['unscored']} answers could not be scored"
-        )
+        shares = f"{said['right']} of {said['unanswerable']} unanswerable, {said['wrong']} of {said['answerable']} answerable"
+        lines.append(f"  {model:14} abstained: {shares}; not scored: {said['unscored']}")
     return "\n".join(lines)
 
 
@@ -343,7 +350,6 @@ def _log(line: str) -> None:
 def _train_mini(options: argparse.Namespace) -> None:
     from nl2sql_arena.training.mini import train_minis
 
-    services = _services(options)
-    out = options.out or services.settings.models
-    train_minis(out, services.databases, options.minutes, options.seed, _log)
-    services.close()
+    with _services(options) as services:
+        out = options.out or services.settings.models
+        train_minis(out, services.databases, options.minutes, options.seed, _log)

@@ -53,9 +53,9 @@ def open_services(settings: Settings) -> Services:
     """Everything joined; no model is loaded yet. Raises ArenaError for a broken card, database or store."""
     cards = catalog.load(settings.models)
     databases = database.catalogue(settings)
+    store = Store(settings.data / "votes.sqlite")
     sandbox = Sandbox(workers=settings.workers)
-    engine = Engine(cards, settings.models, databases, sandbox)
-    return Services(settings, cards, databases, sandbox, engine, Store(settings.data / "votes.sqlite"))
+    return Services(settings, cards, databases, sandbox, Engine(cards, settings.models, databases, sandbox), store)
 
 
 def choose_profile(services: Services, has_gpu: bool, hardware: str) -> Profile:

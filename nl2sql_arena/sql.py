@@ -2,7 +2,7 @@
 
 Pure, but not harmless: hostile text can make these parsers slow (sqlglot needs seconds for 1 kB of `(a).b`), so text of a model or visitor
 is given to this module only inside the sandbox's worker. Nothing here decides whether a query may run; `vetting` does.
-Not translated: regexp_match, width_bucket, justify_days and other rare PostgreSQL functions, which DuckDB then names in its error.
+Not translated: regexp_match, width_bucket, justify_days, rare formats of to_char and other rare PostgreSQL functions, which DuckDB then names in its error.
 """
 
 import re
@@ -91,7 +91,7 @@ def extract(text: str, stop: tuple[str, ...] = ()) -> tuple[str, list[str]]:
     if fenced and re.search(QUERY_STARTS, fenced[1], re.IGNORECASE):
         text, repairs = fenced[1], ["taken from a fenced block"]
     text = text.strip()
-    start = re.search(rf"(?:^|\n|:)\s*((?:\(\s*)*{QUERY_STARTS})", text, re.IGNORECASE)
+    start = re.search(rf"(?:^|\n|:)[ \t]*((?:\(\s*){{0,20}}{QUERY_STARTS})", text, re.IGNORECASE)
     if start and text[: start.start(1)].strip():
         text = text[start.start(1) :]
         repairs.append("words before the query removed")

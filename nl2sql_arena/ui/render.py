@@ -1,5 +1,6 @@
 """Domain values -> HTML. Every text of a model, database or visitor is escaped here; no other room writes HTML from such text."""
 
+import json
 from collections.abc import Sequence
 from html import escape
 
@@ -18,6 +19,7 @@ NUMBERS = (
     "USMALLINT",
     "UINTEGER",
     "UBIGINT",
+    "UHUGEINT",
     "DECIMAL",
     "DOUBLE",
     "FLOAT",
@@ -37,7 +39,7 @@ def cell(value: Value) -> str:
         return '<span class="null">empty text</span>'
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = str(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
     return escape(text if len(text) <= CELL_CHARS else text[:CELL_CHARS] + "…")
 
 
@@ -59,7 +61,7 @@ def row_words(execution: Execution) -> str:
     return f"First {shown:,} of {count} rows" if shown < execution.row_count else f"{count} row{'s' if execution.row_count != 1 else ''}"
 
 
-def table(execution: Execution) -> str:
+def table(execution: Execution, label: str = "Result table") -> str:
     """The rows as an HTML table; numbers to the right, the type under each name."""
     right = [column.type.startswith(NUMBERS) and not column.type.endswith("]") for column in execution.columns]
     marks = ['class="num"' if is_right else "" for is_right in right]
@@ -71,7 +73,7 @@ def table(execution: Execution) -> str:
         "<tr>" + "".join(f"<td {mark}>{cell(value)}</td>" for value, mark in zip(row, marks, strict=True)) + "</tr>"
         for row in execution.rows[:SHOWN_ROWS]
     )
-    return grid(head, body, "Result table")
+    return grid(head, body, escape(label))
 
 
 def grid(head: str, body: str, label: str) -> str:
@@ -92,7 +94,7 @@ def _table(each: Table, preview: Execution | None) -> str:
         f"<td>{_key(column.name, each, refers)}</td><td>{escape(column.comment)}</td></tr>"
         for column in each.columns
     )
-    sample = f"<h5>Some rows</h5>{table(preview)}" if preview and preview.rows else ""
+    sample = f"<h4>Some rows</h4>{table(preview, f'Some rows of {each.name}')}" if preview and preview.rows else ""
     return (
         f"<details><summary><code>{escape(each.name)}</code> <span>{each.row_count:,} rows, {len(each.columns)} columns</span> "
         f"<em>{escape(each.comment)}</em></summary>"

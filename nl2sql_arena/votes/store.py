@@ -5,6 +5,8 @@ whatever number of clicks, tabs or processes try. When `vote` returns, the vote 
 and other servers than SQLite.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -67,7 +69,10 @@ class Store:
         self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
         sa.event.listen(self._engine, "connect", _durable)
         with self._writing() as connection:
-            METADATA.create_all(connection)
+            for table in METADATA.sorted_tables:  # not create_all: another process may create them between its look and its CREATE
+                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     def add_battle(self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str) -> None:
         """Keep a battle whose two results were delivered. Raises StoreError."""
@@ -99,15 +104,18 @@ class Store:
                 raise BadVote("This battle already has its vote; ask the next question.") from problem
 
     def votes(self) -> list[dict[str, Any]]:
-        """All votes with their battles, oldest first."""
+        """All votes with their battles, oldest first. Raises StoreError."""
         query = (
             sa.select(EVENTS.c.id.label("event_id"), EVENTS.c.winner, EVENTS.c.created.label("voted"), BATTLES)
             .join(BATTLES, BATTLES.c.id == EVENTS.c.battle_id)
             .where(EVENTS.c.kind == "vote")
             .order_by(EVENTS.c.id)
         )
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+        try:
+            with self._engine.connect() as connection:
+                return [dict(row) for row in connection.execute(query).mappings()]
+        except sa.exc.DatabaseError as problem:
+            raise StoreError(f"The votes cannot be read ({_cause(problem)}); check the data folder, or name another.") from problem
 
     def tallies(self, profile: str) -> list[Tally]:
         """Votes counted for each pair of contestants (model and revision), the alphabetically first of them as `first`."""
@@ -127,10 +135,10 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except (sa.exc.OperationalError, sa.exc.DatabaseError) as problem:
-            cause = str(problem.orig).splitlines()[0] if problem.orig else "unknown"
+        except sa.exc.DatabaseError as problem:
             raise StoreError(
-                f"Nothing was recorded: the vote store cannot be written ({cause}); free some disk space and vote again."
+                f"Nothing was recorded: the vote store cannot be written ({_cause(problem)}); "
+                "check the data folder and its free space, then try again."
             ) from problem
 
 
@@ -149,11 +157,21 @@ def _side(answer: Answer, revision: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _cause(problem: sa.exc.DatabaseError) -> str:
+    return str(problem.orig).splitlines()[0] if problem.orig else "unknown cause"
+
+
 def _durable(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
+    deadline = time.monotonic() + BUSY_SECONDS
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        while True:
+            try:
+                connection.execute(f"PRAGMA {pragma}")
+                break
+            except sqlite3.OperationalError as problem:  # the first switch to WAL does not wait for others that do the same
+                if "locked" not in str(problem) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
 
 
 def _now() -> str:

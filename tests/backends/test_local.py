@@ -1,0 +1,324 @@
+"""The in-process backend on tiny random models, through the one path that real models take."""
+
+import errno
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import errors as hub_errors
+from transformers import AutoModelForCausalLM
+
+from nl2sql_arena import backends
+from nl2sql_arena.backends.local import NOT_FINITE, Local, choose
+from nl2sql_arena.errors import BadCard, ModelUnavailable
+from nl2sql_arena.types import Completion, Generation, GenerationRequest, Prompt
+from tests import tiny
+
+SCHEMA = "customers(id int, name text, city text)\norders(id int, customer_id int > customers, total num)\n-- "
+QUESTIONS = ("how many orders ?", "avg total by city ?", "name from 'Oslo' ?", "é 東京 ?")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("models")
+    tiny.phi(root / "phi")
+    tiny.phi(root / "wide-phi", hidden=128)
+    tiny.llama(root / "llama")
+    tiny.lora(root / "phi", root / "phi-lora")
+    return root
+
+
+@pytest.fixture(scope="module")
+def phi(models: Path) -> Local:
+    return load(models, "phi")
+
+
+@pytest.fixture(scope="module")
+def llama(models: Path) -> Local:
+    return load(models, "llama")
+
+
+def load(models: Path, name: str, base: str = ".", adapter: str = "", precision: str = "fp32") -> Local:
+    backend = backends.load(tiny.card(name, base, adapter, precision), models)
+    assert isinstance(backend, Local)
+    return backend
+
+
+def ask(
+    backend: Local, question: str = QUESTIONS[0], cap: int = 24, stop: tuple[str, ...] = (), beams: int = 1, prefix: str = SCHEMA
+) -> Completion:
+    request = GenerationRequest("1", "m", Prompt(prefix, question + "\n", stop), Generation(cap, beams))
+    (completion,) = backend.generate([request])
+    return completion
+
+
+def greedy(backend: Local) -> list[int]:
+    """The ids that transformers' own greedy search gives for the first question."""
+    inputs = torch.tensor([backend._encode(SCHEMA + QUESTIONS[0] + "\n")])
+    output = backend._model.generate(input_ids=inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=24, do_sample=False)
+    ids: list[int] = output[0, inputs.shape[1] :].tolist()
+    return ids
+
+
+def scores(backend: Local) -> torch.Tensor:
+    with torch.inference_mode():
+        logits: torch.Tensor = backend._model(input_ids=torch.arange(5, 60)[None]).logits
+    return logits.float()
+
+
+@pytest.mark.parametrize("name", ["phi", "llama"])
+def test_it_writes_what_transformers_own_greedy_search_writes(models: Path, name: str) -> None:
+    backend = load(models, name)
+    assert ask(backend).text == backend._tokenizer.decode(greedy(backend), skip_special_tokens=True)
+
+
+@pytest.mark.parametrize("name", ["phi", "llama"])
+def test_a_kept_prefix_changes_no_answer(models: Path, name: str) -> None:
+    kept, plain = load(models, name), load(models, name)
+    for question in (*QUESTIONS, *QUESTIONS):
+        assert ask(kept, question).text == ask(plain, SCHEMA + question, prefix="").text
+    assert len(kept._prefixes) == 1
+    assert not plain._prefixes
+
+
+def test_a_prefix_that_ends_inside_a_token_is_not_kept(phi: Local) -> None:
+    whole = SCHEMA + "customers"
+    joined = ask(phi, "rs", prefix=whole[:-2])
+    assert joined.text == ask(phi, whole, prefix="").text
+    assert tuple(phi._encode(whole[:-2])) not in phi._prefixes
+
+
+def test_only_the_last_prefixes_are_kept(models: Path) -> None:
+    backend = load(models, "phi")
+    for number in range(7):
+        ask(backend, prefix=f"{number}{SCHEMA}", cap=1)
+    assert len(backend._prefixes) == 4
+
+
+def test_an_adapter_is_merged_and_equals_the_unmerged_one(models: Path) -> None:
+    from peft import PeftModel
+
+    merged = load(models, "phi-lora", "../phi", ".")
+    unmerged = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(models / "phi"), models / "phi-lora").eval()
+    assert not any("lora" in name for name, _ in merged._model.named_modules())
+    with torch.inference_mode():
+        expected = unmerged(input_ids=torch.arange(5, 60)[None]).logits
+    torch.testing.assert_close(scores(merged), expected, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(scores(merged), scores(load(models, "phi")), atol=0.1)
+
+
+def test_four_bits_on_a_cpu_stay_close_to_the_whole_weights(models: Path, phi: Local) -> None:
+    small = load(models, "phi", precision="nf4")
+    assert small.precision.startswith("nf4 on ")
+    assert torch.cosine_similarity(scores(small).flatten(), scores(phi).flatten(), dim=0) > 0.9
+    assert ask(small).tokens == 24
+
+
+def test_an_adapter_stays_beside_a_four_bit_base(models: Path, phi: Local) -> None:
+    adapted, bare = load(models, "phi-lora", "../phi", ".", "nf4"), load(models, "phi", precision="nf4")
+    assert any("lora" in name for name, _ in adapted._model.named_modules())
+    assert not torch.allclose(scores(adapted), scores(bare), atol=0.1)
+    assert ask(adapted).tokens == 24
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_other_precisions_generate(models: Path, precision: str) -> None:
+    backend = load(models, "phi", precision=precision)
+    assert backend.precision.startswith(precision)
+    assert ask(backend).tokens == 24
+
+
+def test_a_stop_string_ends_the_text_and_is_cut_off(phi: Local, llama: Local) -> None:
+    for backend in (phi, llama):
+        whole = ask(backend).text
+        for size in (1, 3):
+            stop = whole[8 : 8 + size]
+            completion = ask(backend, stop=("never", stop))
+            assert completion.text == whole[: whole.index(stop)]
+            assert completion.finish_reason == "stop"
+            assert completion.tokens < 24
+
+
+def test_the_beginning_of_a_stop_string_is_never_streamed(llama: Local) -> None:
+    whole = ask(llama).text
+    stop = whole[4:14]
+    seen: list[str] = []
+    request = GenerationRequest("1", "m", Prompt(SCHEMA, QUESTIONS[0] + "\n", (stop,)), Generation(24))
+    (completion,) = llama.generate([request], lambda _, text: seen.append(text))
+    assert all(completion.text.startswith(text) for text in seen)
+
+
+def test_an_end_token_ends_the_text(tmp_path: Path, models: Path, phi: Local) -> None:
+    tiny.phi(tmp_path / "phi")
+    ids = greedy(phi)
+    settings = tmp_path / "phi" / "generation_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"eos_token_id": [ids[4], 2]}))
+    completion = ask(load(tmp_path, "phi"))
+    assert completion.finish_reason == "stop"
+    assert completion.tokens == ids.index(ids[4])
+
+
+def test_the_context_is_a_cap_too(phi: Local) -> None:
+    room = phi.context - phi.count_tokens(SCHEMA + QUESTIONS[0] + "\n")
+    completion = ask(phi, cap=10_000)
+    assert completion.finish_reason == "length"
+    assert completion.tokens == room
+
+
+@pytest.mark.parametrize("name", ["phi", "llama"])
+def test_beams_find_a_text_and_obey_stop_and_cap(models: Path, name: str) -> None:
+    backend = load(models, name)
+    whole = ask(backend, beams=3)
+    assert whole.tokens == 24
+    assert whole.finish_reason == "length"
+    stops = tuple(set(whole.text[4:]) - {"\ufffd"})
+    stopped = ask(backend, beams=3, stop=stops)
+    assert not any(stop in stopped.text for stop in stops)
+    assert stopped.finish_reason == "stop"
+    assert stopped.tokens < 24
+
+
+def test_a_cancel_ends_a_beam_search(phi: Local) -> None:
+    calls = iter([False, False, False])
+    request = GenerationRequest("1", "m", Prompt(SCHEMA, QUESTIONS[0] + "\n"), Generation(100, 3))
+    (completion,) = phi.generate([request], cancelled=lambda: next(calls, True))
+    assert completion.finish_reason == "cancelled"
+    assert completion.tokens < 100
+
+
+def test_a_waiting_request_can_be_cancelled(phi: Local) -> None:
+    with phi._lock:
+        (completion,) = phi.generate([GenerationRequest("1", "m", Prompt("", "select"))], cancelled=lambda: True)
+    assert completion.finish_reason == "cancelled"
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_scores_that_are_not_finite_are_a_failure_not_an_answer(models: Path, beams: int) -> None:
+    backend = load(models, "phi")
+    with torch.no_grad():
+        backend._model.model.layers[1].self_attn.dense.weight.fill_(float("nan"))
+    assert ask(backend, beams=beams).failure == NOT_FINITE
+
+
+def test_running_out_of_memory_is_a_failure_and_the_model_lives_on(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = load(models, "phi")
+    before = ask(backend).text
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backend._model, "forward", full)
+        assert "memory" in ask(backend).failure
+    assert ask(backend).text == before
+
+
+def test_threads_share_one_model(phi: Local) -> None:
+    expected = {question: ask(phi, question).text for question in QUESTIONS}
+    found: dict[str, str] = {}
+
+    def work(question: str) -> None:
+        found[question] = ask(phi, question).text
+
+    threads = [threading.Thread(target=work, args=(question,)) for question in QUESTIONS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == expected
+
+
+def test_auto_means_one_thread_for_a_small_model_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert str(choose("auto", 4_000_000)) == "fp32 on cpu, 1 thread"
+    assert str(choose("auto", 2_800_000_000)) == "bf16 on cpu"
+    assert choose("nf4", 2_800_000_000).dtype == torch.bfloat16
+
+
+def test_auto_on_a_gpu_follows_its_generation_and_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (24 << 30, 24 << 30))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    assert str(choose("auto", 6_700_000_000)) == "bf16 on cuda"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    assert str(choose("auto", 2_800_000_000)) == "fp16 on cuda"
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (9 << 30, 15 << 30))
+    plan = choose("auto", 6_700_000_000)
+    assert (str(plan), plan.dtype) == ("nf4 on cuda", torch.float16)
+
+
+def test_an_adapter_of_another_width_is_refused_with_what_differs(models: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"does not fit its base \.\./wide-phi: .*differ in shape"):
+        load(models, "phi-lora", "../wide-phi", ".")
+
+
+def test_an_adapter_of_another_architecture_is_refused_with_what_differs(models: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"does not fit its base \.\./llama: it has 8 tensors without a place"):
+        load(models, "phi-lora", "../llama", ".")
+
+
+def test_an_adapter_for_more_layers_is_refused_with_what_differs(models: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tiny.phi(tmp_path / "phi")
+    weights = tiny.lora(tmp_path / "phi", tmp_path / "phi-lora") / "adapter_model.safetensors"
+    save_file({name: tensor for name, tensor in load_file(weights).items() if "layers.1." not in name}, weights)
+    with pytest.raises(ModelUnavailable, match=r"it lacks 8 tensors such as .*layers.1"):
+        load(tmp_path, "phi-lora", "../phi", ".")
+
+
+def test_weights_that_are_pickles_are_not_read(tmp_path: Path) -> None:
+    folder = tiny.phi(tmp_path / "phi")
+    torch.save(AutoModelForCausalLM.from_pretrained(folder).state_dict(), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelUnavailable, match="no safetensors weights"):
+        load(tmp_path, "phi")
+
+
+def test_damaged_weights_say_so(tmp_path: Path) -> None:
+    weights = tiny.phi(tmp_path / "phi") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelUnavailable, match="damaged"):
+        load(tmp_path, "phi")
+
+
+def test_an_unknown_precision_lists_the_known_ones(models: Path) -> None:
+    with pytest.raises(BadCard, match="nf4"):
+        load(models, "phi", precision="fp7")
+
+
+def failures() -> Iterator[tuple[BaseException, str]]:
+    yield OSError(errno.ENOSPC, "No space left on device"), "disk is full"
+    yield torch.OutOfMemoryError("CUDA out of memory."), "not enough free memory"
+    yield MemoryError(), "not enough free memory"
+    yield hub_errors.LocalEntryNotFoundError("offline"), "hub cannot be reached"
+    yield RuntimeError("No GPU found. A GPU is needed for quantization."), "needs a CUDA device"
+
+
+@pytest.mark.parametrize(("error", "sentence"), list(failures()), ids=str)
+def test_what_libraries_raise_becomes_a_cause_and_a_next_step(
+    models: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, sentence: str
+) -> None:
+    def fail(*_: object, **__: object) -> Callable[[], None]:
+        raise error
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", fail)
+    with pytest.raises(ModelUnavailable, match=f"Model phi cannot be loaded: .*{sentence}.*; "):
+        load(models, "phi", precision="nf4")
+
+
+def test_a_missing_package_is_named(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nl2sql_arena.backends.local.find_spec", lambda name: None)
+    with pytest.raises(ModelUnavailable, match="pip install bitsandbytes"):
+        load(models, "phi", precision="nf4")
+
+
+def test_a_hub_id_without_a_network_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelUnavailable, match="the hub cannot be reached; go online once"):
+        load(tmp_path, "m", "nobody/no-such-model")

@@ -1,0 +1,172 @@
+"""One battle: two answers, sides shuffled on the server, one vote that is kept."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nl2sql_arena import arena
+from nl2sql_arena.engine import Engine
+from nl2sql_arena.errors import BadInput, BadVote, Infrastructure, ModelUnavailable
+from nl2sql_arena.services import Profile, Services
+from nl2sql_arena.types import Answer, Battle, Completion, GenerationRequest, ResultColumn, Value
+
+QUESTION = "How many customers live in Germany?"
+PAIR = ("left", "right")
+
+
+def ask(services: Services, profile: Profile, question: str = QUESTION, **changed: Any) -> arena.Ask:
+    given: dict[str, Any] = {"db": "shop", "models": PAIR, "blind": True, "voter": "visitor"} | changed
+    return arena.new_ask(services, profile, question, **given)
+
+
+def fight(services: Services, profile: Profile, question: str = QUESTION, **changed: Any) -> Battle:
+    return arena.fight(services, profile, ask(services, profile, question, **changed))
+
+
+def failing_once(services: Services, model: str) -> Services:
+    """Services whose engine lets one model fail the first time it is asked, as a lost server would."""
+    engine = Engine(services.cards, services.settings.models, services.databases, services.sandbox)
+    whole, left = engine.generate, [model]
+
+    def generate(requests: Sequence[GenerationRequest], *callbacks: Any) -> Iterator[Completion]:
+        for request in requests:
+            if request.model in left:
+                left.remove(request.model)
+                yield Completion(request.id, request.model, "", 0, 0, 0.0, 0.0, "stop", "The server went away; try again.")
+            else:
+                yield from whole([request], *callbacks)
+
+    engine.generate = generate
+    return replace(services, engine=engine)
+
+
+def test_a_battle_is_two_answers_and_is_kept_before_it_is_shown(services: Services, profile: Profile) -> None:
+    battle = fight(services, profile, "  " + QUESTION + "\n", blind=False)
+    assert (battle.a.model, battle.b.model) == PAIR
+    assert (battle.question, battle.db, battle.profile, battle.blind) == (QUESTION, "shop", "mini", False)
+    assert battle.a.id == battle.b.id == battle.id
+    assert arena.votable(battle)
+    assert services.store.votes() == []
+    arena.vote(services, battle, "model_b", "visitor")
+    (kept,) = services.store.votes()
+    assert (kept["id"], kept["winner"], kept["model_a"], kept["model_b"]) == (battle.id, "model_b", *PAIR)
+    assert (kept["question"], kept["chosen"], kept["split"], kept["profile"]) == (QUESTION, "typed", "", "mini")
+    assert kept["prompt_a"] == battle.a.prompt.text
+    assert (kept["outcome_a"], kept["sql_a"], kept["raw_b"]) == ("ok", battle.a.prepared.sql, battle.b.completion.text)
+    assert kept["revision_a"] == services.revision("left")
+
+
+def test_one_vote_a_battle_by_the_visitor_who_asked(services: Services, profile: Profile) -> None:
+    battle = fight(services, profile)
+    with pytest.raises(BadVote, match="not open for you"):
+        arena.vote(services, battle, "tie", "somebody else")
+    arena.vote(services, battle, "tie", "visitor")
+    with pytest.raises(BadVote, match="already has its vote"):
+        arena.vote(services, battle, "model_a", "visitor")
+    assert [vote["winner"] for vote in services.store.votes()] == ["tie"]
+
+
+def test_blind_sides_are_shuffled_and_open_ones_are_not(services: Services, profile: Profile) -> None:
+    blind = {ask(services, profile).models for _ in range(60)}
+    assert blind == {PAIR, PAIR[::-1]}
+    assert {ask(services, profile, blind=False).models for _ in range(20)} == {PAIR}
+
+
+def test_a_shuffled_battle_keeps_each_side_with_its_own_words(services: Services, profile: Profile) -> None:
+    battle = arena.fight(services, profile, replace(ask(services, profile, "Divide pieces by two"), models=PAIR[::-1]))
+    assert (battle.a.model, battle.b.model) == ("right", "left")
+    assert "//" in battle.a.prepared.sql
+    arena.vote(services, battle, "model_a", "visitor")
+    assert services.store.votes()[0]["model_a"] == "right"
+
+
+def test_a_models_own_failure_can_be_voted_on(services: Services, profile: Profile) -> None:
+    for question in ("Throw everything away", "Give up in words", "Talk without end", "Use a table that is missing"):
+        battle = fight(services, profile, question)
+        assert arena.votable(battle)
+        arena.vote(services, battle, "both_bad", "visitor")
+    assert len(services.store.votes()) == 4
+
+
+@pytest.mark.parametrize("failed", PAIR)
+def test_our_failure_blocks_the_vote_until_that_side_was_asked_again(services: Services, profile: Profile, failed: str) -> None:
+    services = failing_once(services, failed)
+    asked = ask(services, profile)
+    battle = arena.fight(services, profile, asked)
+    sides = {side.model: side for side in (battle.a, battle.b)}
+    assert {model for model, side in sides.items() if side.outcome == "infrastructure"} == {failed}
+    assert not arena.votable(battle)
+    assert arena.verdict(battle) == "incomparable"
+    with pytest.raises(BadVote):
+        arena.vote(services, battle, "model_a", "visitor")
+    again = arena.retry(services, battle, asked)
+    assert arena.votable(again)
+    assert (again.id, again.a.model, again.b.model) == (battle.id, battle.a.model, battle.b.model)
+    other = next(model for model in PAIR if model != failed)
+    assert {side.model: side for side in (again.a, again.b)}[other] is sides[other], "the side that had answered is not asked again"
+    arena.vote(services, again, "tie", "visitor")
+    assert len(services.store.votes()) == 1
+    with pytest.raises(Infrastructure, match="nothing to retry"):
+        arena.retry(services, again, asked)
+
+
+def test_a_stopped_battle_is_not_kept_and_can_be_asked_again(services: Services, profile: Profile) -> None:
+    asked = ask(services, profile)
+    battle = arena.fight(services, profile, asked, cancelled=lambda: True)
+    assert not arena.votable(battle)
+    assert arena.votable(arena.retry(services, battle, asked))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"models": ("left", "left")}, "two different models"),
+        ({"models": ("left", "big-real")}, "'big-real' is not offered here; choose one of left, right"),
+        ({"models": ("nobody", "right")}, "'nobody' is not offered here"),
+        ({"db": "zoo"}, "no database 'zoo'"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(services: Services, profile: Profile, changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        ask(services, profile, **changed)
+
+
+def test_a_bad_question_or_model_is_said_before_anything_is_kept(services: Services, profile: Profile) -> None:
+    with pytest.raises(BadInput, match="empty"):
+        fight(services, profile, "  ")
+    with pytest.raises(BadInput, match=r"10,000 characters"):
+        fight(services, profile, "x" * 10_000)
+    with pytest.raises(ModelUnavailable):
+        fight(services, profile, models=("left", "broken"))
+
+
+def test_an_example_is_recognised_and_a_typed_question_keeps_its_split(services: Services, profile: Profile) -> None:
+    arena_example = services.examples("shop", "arena")[0]
+    dev_example, test_example = services.examples("shop", "dev")[0], services.examples("shop", "test")[0]
+    chosen = fight(services, profile, arena_example.question)
+    assert (chosen.example_id, chosen.split) == (arena_example.id, "arena")
+    for example in (dev_example, test_example):
+        typed = fight(services, profile, "¿" + example.question.upper().replace(" ", "  ") + "!!")
+        assert (typed.example_id, typed.split) == ("", example.split)
+    assert fight(services, profile, QUESTION).split == ""
+    for battle in (chosen, typed):
+        arena.vote(services, battle, "tie", "visitor")
+    assert [(vote["chosen"], vote["split"]) for vote in services.store.votes()] == [("example", "arena"), ("typed", "test")]
+
+
+def with_table(answer: Answer, *rows: tuple[Value, ...], **changed: Any) -> Answer:
+    columns = tuple(ResultColumn(f"c{i}", "INTEGER") for i in range(len(rows[0])))
+    return replace(answer, execution=replace(answer.execution, outcome="ok", columns=columns, rows=rows, row_count=len(rows), **changed))
+
+
+def test_the_verdict_says_in_one_word_how_the_results_differ(services: Services, profile: Profile) -> None:
+    battle = fight(services, profile)
+    assert arena.verdict(battle) == "same"
+    table = with_table(battle.a, (1,), (2,))
+    assert arena.verdict(replace(battle, a=table, b=with_table(battle.b, (2,), (1,)))) == "order"
+    assert arena.verdict(replace(battle, a=table, b=with_table(battle.b, (2,), (3,)))) == "different"
+    assert arena.verdict(replace(battle, a=table, b=with_table(battle.b, (1,), (2,), truncated=True))) == "incomparable"
+    assert arena.verdict(fight(services, profile, "Throw everything away")) == "incomparable"
+    assert arena.verdict(fight(services, profile, "Who lives on the moon?")) == "same"

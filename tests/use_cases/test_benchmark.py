@@ -1,0 +1,214 @@
+"""From questions with golds to figures: what counts, what does not, and what a chart must show."""
+
+import itertools
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nl2sql_arena import catalog
+from nl2sql_arena.benchmark import report, runner
+from nl2sql_arena.benchmark.runner import Result
+from nl2sql_arena.engine import Engine
+from nl2sql_arena.errors import ModelUnavailable
+from nl2sql_arena.services import Services
+from nl2sql_arena.stats import wilson
+from nl2sql_arena.types import LEVELS, SCORE, Completion, Example, Execution, GenerationRequest, Level, Limits, ModelCard, Request, Score
+from tests.use_cases.scripted_models import write_model
+
+GERMANY = "How many customers live in Germany?"
+IN_GERMANY = "SELECT count(*) FROM customers WHERE country = 'Germany'"
+
+
+def example(question: str, *golds: str, name: str = "") -> Example:
+    return Example(name or question, "shop", question, golds, "filter", "dev")
+
+
+class Counting(Engine):
+    """An engine that counts how often each query was run by itself, as golds are."""
+
+    counted: Counter[str]
+
+    def run(self, db: str, sql: str, limits: Limits = SCORE) -> Execution:
+        self.counted[sql] += 1
+        return super().run(db, sql, limits)
+
+
+@pytest.fixture(scope="module")
+def bench(shared: Services, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    """A scholar who knows each gold, a parrot who always says the same, and the models of the other tests."""
+    models = tmp_path_factory.mktemp("models")
+    examples = shared.examples("shop", "all")
+    write_model(models, "scholar", answers={each.question: each.gold_sql[-1] for each in examples if each.gold_sql})
+    write_model(models, "parrot", answers={each.question: IN_GERMANY for each in examples})
+    write_model(models, "left")
+    cards = catalog.load(models) | {"broken": shared.cards["broken"]}
+    engine = Counting(cards, models, shared.databases, shared.sandbox)
+    engine.counted = Counter()
+    return replace(shared, cards=cards, engine=engine)
+
+
+def judged(bench: Services, *examples: Example, model: str = "left") -> list[tuple[float | None, str]]:
+    return [(each.score.value, each.score.reason) for each in runner.run(bench, [model], examples)]
+
+
+def test_who_knows_every_gold_has_every_question_right(bench: Services) -> None:
+    dev = bench.examples("shop", "dev")
+    examples = dev[::3] + tuple(each for each in dev[1::3] + dev[2::3] if not each.gold_sql)
+    results = list(runner.run(bench, ["scholar", "parrot"], examples))
+    assert len(results) == 2 * len(examples)
+    figures = report.accuracy(results)
+    answerable = [each for each in examples if each.gold_sql]
+    assert (figures["scholar"]["all"].value, figures["scholar"]["all"].n) == (1.0, len(answerable))
+    assert figures["parrot"]["all"].value == 0.0
+    assert sum(figures["scholar"][level].n for level in LEVELS) == len(answerable)
+    unanswerable = len(examples) - len(answerable)
+    assert unanswerable > 0
+    assert report.abstentions(results, "scholar") == (unanswerable, unanswerable, 0, len(answerable))
+    assert report.abstentions(results, "parrot") == (0, unanswerable, 0, len(answerable))
+
+
+def test_each_gold_runs_once_however_many_contestants_there_are(bench: Services) -> None:
+    bench.engine.counted.clear()  # type: ignore[attr-defined]
+    examples = bench.examples("shop", "arena")[:6]
+    list(runner.run(bench, ["scholar", "parrot", "left"], examples))
+    golds = [sql for each in examples for sql in each.gold_sql]
+    assert bench.engine.counted == Counter(golds)  # type: ignore[attr-defined]
+
+
+def test_what_is_right_and_what_is_wrong_and_why(bench: Services) -> None:
+    other = "SELECT count(*) FROM customers WHERE country = 'France'"
+    assert judged(bench, example(GERMANY, IN_GERMANY)) == [(1.0, "match")]
+    assert judged(bench, example(GERMANY, other)) == [(0.0, "rows")]
+    assert judged(bench, example(GERMANY, other, IN_GERMANY)) == [(1.0, "match")], "any gold will do"
+    assert judged(bench, example(GERMANY, IN_GERMANY.replace("count(*)", "count(*), 1"))) == [(0.0, "columns")]
+    assert judged(bench, example("List the order numbers", "SELECT id FROM orders ORDER BY id DESC")) == [(0.0, "row_order")]
+    assert judged(bench, example("List the order numbers", "SELECT id FROM orders")) == [(1.0, "match")]
+    assert judged(bench, example("Throw everything away", IN_GERMANY)) == [(0.0, "refused")]
+    assert judged(bench, example("Use a table that is missing", IN_GERMANY)) == [(0.0, "error")]
+    assert judged(bench, example("Talk without end", IN_GERMANY)) == [(0.0, "cut")]
+    assert judged(bench, example("Give up in words", IN_GERMANY)) == [(0.0, "abstained")]
+    assert judged(bench, example("Give up in words")) == [(1.0, "match")]
+    assert judged(bench, example(GERMANY)) == [(0.0, "answered_unanswerable")]
+
+
+def test_a_gold_that_cannot_run_leaves_the_answer_unscored(bench: Services) -> None:
+    assert judged(bench, example(GERMANY, "SELECT broken FROM nowhere")) == [(None, "gold_failed")]
+    assert judged(bench, example(GERMANY, "SELECT broken FROM nowhere", IN_GERMANY)) == [(1.0, "match")]
+    assert judged(bench, example(GERMANY, "SELECT broken FROM nowhere", "SELECT 0")) == [(None, "gold_failed")], "it might have matched"
+    assert judged(bench, example("Throw everything away", "SELECT broken FROM nowhere", "SELECT 0")) == [(0.0, "refused")]
+
+
+def test_our_failures_are_never_averaged(bench: Services) -> None:
+    engine = Engine(bench.cards, bench.settings.models, bench.databases, bench.sandbox)
+    whole = bench.engine.generate
+    lost = "Give up in words"
+
+    def generate(requests: Sequence[GenerationRequest], *callbacks: Any) -> Iterator[Completion]:
+        for request in requests:
+            if lost in request.prompt.text:
+                yield Completion(request.id, request.model, "", 0, 0, 0.0, 0.0, "stop", "The server went away.")
+            else:
+                yield from whole([request], *callbacks)
+
+    engine.generate = generate
+    services = replace(bench, engine=engine)
+    results = list(runner.run(services, ["left"], [example(GERMANY, IN_GERMANY), example(lost, IN_GERMANY), example(lost, name="none")]))
+    assert [each.score.value for each in results] == [1.0, None, None]
+    assert results[1].score == Score(None, "infrastructure", "The server went away.")
+    assert report.accuracy(results)["left"]["all"] == wilson(1, 1)
+    assert report.abstentions(results, "left") == (0, 0, 0, 1)
+
+
+def test_cancelling_ends_the_run_with_what_is_there(bench: Services) -> None:
+    asked = itertools.count()
+    examples = bench.examples("shop", "dev")[:5]
+    stopped: list[Result] = []
+    for result in runner.run(bench, ["scholar", "parrot"], examples, lambda: len(stopped) >= 3):
+        stopped.append(result)
+        assert next(asked) < 3
+    assert len(stopped) == 3
+    assert list(runner.run(bench, ["scholar"], examples, lambda: True)) == []
+
+
+def test_a_model_that_cannot_be_loaded_is_said_before_the_first_result(bench: Services) -> None:
+    with pytest.raises(ModelUnavailable):
+        next(runner.run(bench, ["scholar", "broken"], bench.examples("shop", "dev")))
+
+
+def test_a_verdict_on_the_page_is_that_of_the_benchmark_even_when_the_page_shows_less(bench: Services) -> None:
+    listed = example("List the order numbers", "SELECT id FROM orders ORDER BY id")
+    request = Request("1", "left", "shop", listed.question)
+    (answer,) = bench.engine.answers([request])
+    assert answer.execution.truncated
+    assert runner.judge(bench, listed, answer) == Score(1.0, "match")
+    (failed,) = bench.engine.answers([replace(request, question="Throw everything away")])
+    assert runner.judge(bench, listed, failed) == Score(0.0, "refused")
+
+
+def test_levels_are_those_of_the_first_gold(bench: Services) -> None:
+    nested = "SELECT name FROM products WHERE id IN (SELECT product_id FROM reviews WHERE stars = 5) AND stock > 0 AND price > 5"
+    results = list(runner.run(bench, ["left"], [example(GERMANY, IN_GERMANY, nested), example(GERMANY, nested, name="n"), example("none")]))
+    assert [each.level for each in results] == ["easy", "extra", None]
+
+
+def test_the_hash_of_a_data_set_changes_with_what_is_asked_or_right(bench: Services) -> None:
+    first = example(GERMANY, IN_GERMANY)
+    changes: list[dict[str, Any]] = [{"question": "How many?"}, {"gold_sql": ("SELECT 1",)}, {"db": "bank"}, {"id": "2"}]
+    others = [replace(first, **change) for change in changes]
+    hashes = {runner.dataset_hash([each]) for each in [first, *others]} | {runner.dataset_hash([first, *others])}
+    assert len(hashes) == 6
+    assert runner.dataset_hash([replace(first)]) == runner.dataset_hash([first])
+    assert all(len(each) == 12 and int(each, 16) >= 0 for each in hashes)
+
+
+def made(bench: Services, model: str, level: Level | None, value: float | None) -> Result:
+    (answer,) = bench.engine.answers([Request("1", "left", "shop", GERMANY)])
+    return Result(example(GERMANY, IN_GERMANY), level, replace(answer, model=model), Score(value, "match"))
+
+
+def test_figures_are_shares_with_wilson_intervals(bench: Services) -> None:
+    results = [made(bench, "left", "easy", 1.0)] * 8 + [made(bench, "left", "easy", 0.0)] * 2 + [made(bench, "left", "hard", None)] * 5
+    figures = report.accuracy(results)["left"]
+    assert figures["easy"].value == 0.8
+    # worked out from Wilson's formula with z = 1.96: (0.8 + 0.192 +- 1.96 * sqrt(0.016 + 0.0096)) / 1.384
+    assert math.isclose(figures["easy"].low, 0.4902, abs_tol=1e-4)
+    assert math.isclose(figures["easy"].high, 0.9433, abs_tol=1e-4)
+    assert figures["all"] == figures["easy"]
+    assert figures["hard"].n == 0
+    shown = json.loads(json.dumps(report.as_json({"left": figures}), allow_nan=False))
+    assert shown["left"]["easy"] == {"n": 10, "correct": 8, "accuracy": 0.8, "low": figures["easy"].low, "high": figures["easy"].high}
+    assert shown["left"]["hard"]["accuracy"] is None
+    assert list(shown["left"]) == ["all", "easy", "medium", "hard", "extra"]
+
+
+def test_every_bar_has_its_n_and_its_interval_even_one_of_no_height(bench: Services, shared: Services) -> None:
+    levels = {"easy": wilson(3, 4), "medium": wilson(0, 7), "hard": wilson(2, 2), "extra": wilson(0, 0)}
+    cards: dict[str, ModelCard] = dict(shared.cards)
+    figures = {model: {"all": wilson(5, 13), **levels} for model in ("left", "right")}
+    data = report.chart(figures, cards, "13 dev questions, data 0123").to_plotly_json()["data"]
+    bars, texts = data[0::2], data[1::2]
+    assert [bar["name"] for bar in bars] == ["Scripted left", "Scripted right"]
+    for bar, text in zip(bars, texts, strict=True):
+        assert list(bar["x"]) == list(text["x"]) == ["all", "easy", "medium", "hard", "extra"]
+        assert list(text["text"]) == ["38 %<br>n=13", "75 %<br>n=4", "0 %<br>n=7", "100 %<br>n=2", "n=0"]
+        assert text["mode"] == "text"
+        assert max(text["y"]) < 0, "below the bars, where a bar without height hides nothing"
+        assert text["offsetgroup"] == bar["offsetgroup"]
+        assert bar["y"][2] == 0.0
+        assert bar["y"][4] is None
+        assert math.isclose(bar["y"][1] + bar["error_y"]["array"][1], 100 * levels["easy"].high)
+        assert math.isclose(bar["y"][1] - bar["error_y"]["arrayminus"][1], 100 * levels["easy"].low)
+        assert bar["error_y"]["array"][2] > 0
+    title = report.chart(figures, cards, "13 dev questions, data 0123").layout.title.text
+    assert "13 dev questions, data 0123" in title
+    assert "Spider difficulty" in title
+
+
+def test_an_empty_run_has_a_chart(shared: Services) -> None:
+    assert report.accuracy([]) == {}
+    assert len(report.chart({}, shared.cards, "nothing yet").data) == 0

@@ -1,0 +1,179 @@
+"""What the page opens with: which contestants, on what, and why not the others."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nl2sql_arena import catalog, hardware, settings
+from nl2sql_arena.engine import Engine
+from nl2sql_arena.errors import BadInput, StoreError
+from nl2sql_arena.services import MINI_PAIR, REAL_PAIR, Services, choose_profile, open_services
+from tests.use_cases.scripted_models import write_model
+
+Opened = Callable[..., Services]
+
+
+@pytest.fixture
+def opened(shared: Services, tmp_path: Path) -> Opened:
+    """Services over a models folder with both pairs scripted; `without` names models whose weights are missing."""
+
+    def build(without: tuple[str, ...] = (), **changed: Any) -> Services:
+        models = tmp_path / "models"
+        for pair, kind in ((REAL_PAIR, "real"), (MINI_PAIR, "mini"), (("rule",), "baseline")):
+            for name in pair:
+                write_model(models, name, kind)
+                if name in without:
+                    (models / name / "answers.json").unlink()
+        cards = catalog.load(models)
+        engine = Engine(cards, models, shared.databases, shared.sandbox)
+        return replace(shared, settings=replace(shared.settings, models=models, **changed), cards=cards, engine=engine)
+
+    return build
+
+
+def test_without_a_gpu_the_minis_play_and_the_page_says_why(opened: Opened) -> None:
+    services = opened()
+    profile = choose_profile(services, False, "CPU (x86_64, 2 cores)")
+    assert (profile.kind, profile.pair, profile.hardware) == ("mini", MINI_PAIR, "CPU (x86_64, 2 cores)")
+    assert profile.reason == "No CUDA GPU was found, so the real pair cannot run here."
+    assert profile.running == ("scripted", "scripted")
+    assert set(profile.models) == {*MINI_PAIR, "rule"}
+
+
+def test_on_a_gpu_the_real_pair_plays_and_no_mini_is_offered(opened: Opened) -> None:
+    profile = choose_profile(opened(), True, "NVIDIA L4, 24 GB")
+    assert (profile.kind, profile.pair, profile.reason) == ("real", REAL_PAIR, "")
+    assert len(profile.running) == 2
+    assert set(profile.models) == {*REAL_PAIR, "rule"}
+
+
+@pytest.mark.parametrize("missing", REAL_PAIR)
+def test_a_real_pair_that_cannot_be_loaded_gives_way_with_the_reason_and_the_next_step(opened: Opened, missing: str) -> None:
+    profile = choose_profile(opened(without=(missing,)), True, "NVIDIA L4, 24 GB")
+    assert (profile.kind, profile.pair, len(profile.running)) == ("mini", MINI_PAIR, 2)
+    assert profile.reason.startswith("The real pair is not running: ")
+    assert missing in profile.reason
+    assert "write a JSON object" in profile.reason
+    assert not set(profile.models) & set(REAL_PAIR)
+
+
+def test_when_nothing_can_be_loaded_the_page_still_opens_and_says_so(opened: Opened) -> None:
+    profile = choose_profile(opened(without=REAL_PAIR + MINI_PAIR), True, "NVIDIA L4, 24 GB")
+    assert (profile.kind, profile.running) == ("mini", ())
+    assert REAL_PAIR[0] in profile.reason
+    assert MINI_PAIR[0] in profile.reason
+
+
+def test_the_profile_can_be_chosen(opened: Opened) -> None:
+    assert choose_profile(opened(profile="minis"), True, "a GPU").kind == "mini"
+    assert choose_profile(opened(profile="minis"), True, "a GPU").reason == ""
+    assert choose_profile(opened(profile="real"), False, "a CPU").kind == "real"
+
+
+def test_two_models_can_be_chosen(opened: Opened) -> None:
+    profile = choose_profile(opened(chosen_models=("sqlcoder-7b-2", "rule")), False, "a CPU")
+    assert (profile.kind, profile.pair) == ("real", ("sqlcoder-7b-2", "rule"))
+    assert not set(profile.models) & set(MINI_PAIR)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"profile": "both"}, "ARENA_PROFILE is 'both'; set it to one of auto, real, minis."),
+        ({"chosen_models": ("mini-l",)}, "ARENA_MODELS must name two of"),
+        ({"chosen_models": ("mini-l", "mini-l")}, "ARENA_MODELS must name two of"),
+        ({"chosen_models": ("mini-l", "gpt")}, "ARENA_MODELS must name two of"),
+        ({"chosen_models": ("mini-l", "mini-p-lora", "rule")}, "ARENA_MODELS must name two of"),
+        ({"chosen_models": ("mini-l", "sqlcoder-7b-2")}, "mixes a mini with a real model"),
+    ],
+)
+def test_a_wrong_choice_is_one_sentence(opened: Opened, changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        choose_profile(opened(**changed), False, "a CPU")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_data_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="ARENA_DATA"):
+        open_services(replace(settings.load({}), data=tmp_path / "file" / "data", workers=1))
+
+
+def test_examples_are_those_of_a_split(shared: Services) -> None:
+    splits = {split: shared.examples("shop", split) for split in ("arena", "dev", "test", "all")}
+    assert all({example.split for example in splits[name]} == {name} for name in ("arena", "dev", "test"))
+    assert len(splits["all"]) == len(splits["arena"]) + len(splits["dev"]) + len(splits["test"]) == 120
+    with pytest.raises(BadInput, match="no database 'zoo'"):
+        shared.examples("zoo", "arena")
+
+
+def test_settings_come_from_the_environment() -> None:
+    found = settings.load(
+        {"HOST": "0.0.0.0", "PORT": "81", "ARENA_DATA": "/tmp/x", "ARENA_PROFILE": "real", "ARENA_MODELS": " a , b,", "OTHER": "1"}
+    )
+    assert (found.host, found.port, found.data, found.profile, found.chosen_models) == ("0.0.0.0", 81, Path("/tmp/x"), "real", ("a", "b"))
+
+
+def test_an_empty_variable_is_as_if_unset() -> None:
+    empty = dict.fromkeys(("HOST", "PORT", "ARENA_DATA", "ARENA_PROFILE", "ARENA_MODELS"), " ")
+    assert settings.load(empty) == settings.load({})
+    assert settings.load({}).data == Path("var").resolve()
+    assert settings.load({}).host == "127.0.0.1"
+
+
+def test_a_space_listens_everywhere() -> None:
+    assert settings.load({"SPACE_ID": "me/arena"}).host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "70000", "7.5"])
+def test_a_wrong_port_is_one_sentence(port: str) -> None:
+    with pytest.raises(BadInput, match=f"PORT is '{port}'"):
+        settings.load({"PORT": port})
+
+
+def test_each_variable_has_a_flag_that_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "1111")
+    monkeypatch.setenv("HOST", "10.0.0.1")
+    found = settings.from_command_line(["--port", "2222", "--data", "/tmp/y", "--profile", "minis", "--models", "a,b"])
+    assert (found.port, found.host, found.data, found.profile) == (2222, "10.0.0.1", Path("/tmp/y"), "minis")
+    assert found.chosen_models == ("a", "b")
+    assert {variable for variable, _ in settings.FLAGS.values()} == {"HOST", "PORT", "ARENA_DATA", "ARENA_PROFILE", "ARENA_MODELS"}
+
+
+def test_the_hardware_is_what_torch_sees() -> None:
+    import torch
+
+    device = hardware.detect()
+    assert device.has_gpu == torch.cuda.is_available()
+    assert device.name.startswith("CPU (") or device.has_gpu
+    assert not device.zero_gpu
+
+
+def test_without_a_spaces_package_the_generator_stays_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "spaces", None)
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
+    assert hardware.on_gpu(len) is len
+
+
+def test_on_zero_gpu_one_call_runs_both_sides_and_no_callback_crosses_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def gpu(duration: int) -> Callable[[Any], Any]:
+        assert duration == hardware.GPU_SECONDS
+        return lambda function: function
+
+    def generate(*given: Any) -> Iterator[str]:
+        calls.append(given)
+        yield from given[0]
+
+    monkeypatch.setattr(hardware, "spaces", SimpleNamespace(GPU=gpu))
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
+    assert hardware.detect() == hardware.Device("ZeroGPU", True, True, 6)
+    on_gpu = hardware.on_gpu(generate)
+    assert list(on_gpu(["left", "right"], lambda *_: None, lambda: False)) == ["left", "right"]
+    assert calls == [(["left", "right"], None, None)]
