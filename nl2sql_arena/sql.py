@@ -2,7 +2,8 @@
 
 Pure, but not harmless: hostile text can make these parsers slow (sqlglot needs seconds for 1 kB of `(a).b`), so text of a model or visitor
 is given to this module only inside the sandbox's worker. Nothing here decides whether a query may run; `vetting` does.
-Not translated: regexp_match, width_bucket, justify_days, rare formats of to_char and other rare PostgreSQL functions, which DuckDB then names in its error.
+Not translated: regexp_match, width_bucket, justify_days, rare formats of to_char and other rare PostgreSQL functions, which DuckDB then
+names in its error.
 """
 
 import re
