@@ -40,12 +40,23 @@ DISTINCT_VALUES = 200
 PREVIEW_CHARS = 2_000
 
 
+Connection = duckdb.DuckDBPyConnection
+
+
 def connect_trusted(path: Path | None = None, read_only: bool = True) -> duckdb.DuckDBPyConnection:
     """A plain connection to a file, or to memory, for our OWN statements: building, and checks of training data.
 
     Never for SQL of a model or a visitor: it can read and write files. That goes to `sandbox.Sandbox.run`.
     """
     return duckdb.connect(str(path), read_only=read_only) if path else duckdb.connect()
+
+
+def finds_rows(connection: Connection, sql: str) -> bool:
+    """Whether a query of our own runs and gives at least one row."""
+    try:
+        return connection.execute(sql).fetchone() is not None
+    except duckdb.Error:
+        return False
 
 
 def catalogue(settings: Settings) -> "dict[str, Database]":

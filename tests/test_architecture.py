@@ -26,7 +26,7 @@ HOMES = {
     "transformers": ("backends/local", "training/"),
     "peft": ("backends/local", "training/"),
     "gradio": ("ui/",),
-    "duckdb": ("database.py", "worker.py", "execution.py", "vetting.py", "training/"),
+    "duckdb": ("database.py", "worker.py", "execution.py", "vetting.py"),
     "sqlalchemy": ("votes/",),
     "sqlglot": ("sql.py", "difficulty.py", "compare.py", "explain.py", "vetting.py", "training/"),
     "sqlparse": ("sql.py",),

@@ -38,6 +38,9 @@ from transformers.utils import logging as transformers_logging
 from nl2sql_arena.errors import BadCard, ModelUnavailable
 from nl2sql_arena.types import Completion, FinishReason, GenerationRequest, ModelCard, OnToken, Weights
 
+# bitsandbytes asks for an optional package when peft imports it, which nothing here uses.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+
 SMALL = 100_000_000
 """Parameters below which a model runs in fp32 on one CPU thread, where more threads only wait for each other."""
 KEPT_PREFIXES = 4

@@ -1,5 +1,6 @@
 """The page: tabs over the services. Gradio is imported only here and in `app.py`."""
 
+import sys
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from nl2sql_arena import sandbox
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.ui import about, votes
 from nl2sql_arena.ui.arena import ArenaTab
@@ -63,6 +65,7 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill_hover="*primary_700",
         button_primary_background_fill_dark="*primary_600",
         button_primary_text_color="white",
+        button_secondary_background_fill_dark="*neutral_700",
         block_label_text_color="*neutral_700",
         block_label_text_color_dark="*neutral_300",
         block_title_text_color="*neutral_700",
@@ -80,5 +83,12 @@ def _header(services: Services, profile: Profile) -> str:
     advice = " For Phi-2 against SQLCoder start the app on a machine with a CUDA GPU of 16 GB or more." if profile.kind == "mini" else ""
     return (
         '<header><h1>NL2SQL Arena</h1><p class="lead">One question, two models, two result tables. Which answer is better?</p>'
-        f'<p class="banner {tone}">{shown}{reason}{advice}</p></header>'
+        f'<p class="banner {tone}">{shown}{reason}{advice}{_limits()}</p></header>'
     )
+
+
+def _limits() -> str:
+    """On a system that cannot limit a query in every way, which limits hold."""
+    if sys.platform == "linux":
+        return ""
+    return f" On this system queries are limited in fewer ways: {escape('; '.join(sandbox.limits_in_force()))}."

@@ -91,8 +91,8 @@ class BenchmarkTab:
 
     def _chart(self, results: list[runner.Result], examples: list[Example], split: str) -> go.Figure:
         asked = f"{len(examples)} {split} questions on {len({example.db for example in examples})} databases"
-        measured = f"{asked}, data {runner.dataset_hash(examples)}; lines: 95 % Wilson interval"
-        return report.chart(report.accuracy(results), self.services.cards, measured)
+        measured = f"{asked}, data {runner.dataset_hash(examples)}<br>lines: 95 % Wilson interval"
+        return report.chart(report.accuracy(results), self.services.cards, measured).update_layout(margin_t=85)  # three lines of title
 
     def _table(self, results: list[runner.Result]) -> str:
         """The figures behind the chart, then each wrong or unscored answer."""

@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from html import escape
 
-from nl2sql_arena.types import Answer, Battle, Execution, ModelCard, Schema, Table, Tally, Value
+from nl2sql_arena.types import Answer, Battle, Execution, ModelCard, Outcome, Schema, Table, Tally, Value
 from nl2sql_arena.ui.words import OUTCOMES, VERDICTS
 
 SHOWN_ROWS = 200
 CELL_CHARS = 200
+SAID_ALREADY: tuple[Outcome, ...] = ("abstained", "memory")
+"""Outcomes whose message only repeats their words."""
 NUMBERS = (
     "TINYINT",
     "SMALLINT",
@@ -48,9 +50,14 @@ def result(execution: Execution) -> str:
     if execution.outcome == "ok":
         return table(execution) + f'<p class="rows">{escape(row_words(execution))}</p>'
     head, explanation = OUTCOMES[execution.outcome]
-    detail = f"<pre>{escape(execution.message)}</pre>" if execution.message else ""
+    detail = _message(execution.message) if execution.outcome not in SAID_ALREADY else ""
     columns = f'<p class="rows">Columns: {escape(", ".join(column.name for column in execution.columns))}</p>' if execution.columns else ""
     return f'<div class="outcome {execution.outcome}"><strong>{head}</strong><p>{explanation}</p>{detail}{columns}</div>'
+
+
+def _message(text: str) -> str:
+    """A message; several lines keep their columns, since a caret may point at a place."""
+    return f"<pre>{escape(text)}</pre>" if "\n" in text else f'<p class="detail">{escape(text)}</p>' if text else ""
 
 
 def row_words(execution: Execution) -> str:

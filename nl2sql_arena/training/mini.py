@@ -1,0 +1,391 @@
+"""Makes the minis: tokenizer, data, weights, figures; from nothing, on two CPU cores, within the minutes given.
+
+Each chain of recipes (a base and what builds on it) is one process with one thread, because two threads on one small model mostly wait for
+each other; all data is drawn before, so that nothing competes with the training. A stage ends by the clock, hence the weights of two runs
+differ a little even with one seed; data and figures say which data it was. Not covered: resuming, GPUs.
+"""
+
+import json
+import multiprocessing
+import platform
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PhiConfig, PhiForCausalLM
+
+from nl2sql_arena import prompts, settings
+from nl2sql_arena.database import Database
+from nl2sql_arena.engine import Engine
+from nl2sql_arena.sandbox import Sandbox
+from nl2sql_arena.training import data, evaluate, grammar, recipe, rows, tokenizer
+from nl2sql_arena.training.recipe import Adapter, Architecture, Recipe, Stage
+from nl2sql_arena.training.rows import Packer, Rows
+from nl2sql_arena.types import Column, ForeignKey, Generation, ModelCard, Schema, Table, Weights
+
+Log = Callable[[str], None]
+CONTEXT = 512
+"""Longest prompt plus answer of a mini, in tokens."""
+ROWS_A_MINUTE = 900
+"""Rows that one chain is expected to read at most; with fewer at hand it reads some twice."""
+EVALUATED = 60
+"""Held-out questions of each database that a finished mini is asked."""
+RESERVE = 0.06
+"""Share of all minutes that is kept for evaluating."""
+PROGRESS_SECONDS = 10.0
+LONGEST_ANSWER = 160
+TOKENIZER_WORLDS, TOKENIZER_PAIRS = 400, 12
+FIGURES, PROGRESS = "training.json", "training.jsonl"
+LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "duckdb")
+Report = dict[str, Any]
+
+
+class Reports(Protocol):
+    """Where a training process puts its progress."""
+
+    def put(self, report: Report) -> None: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a training process needs; databases as (name, folder, cache), because a Database holds a lock."""
+
+    work: Path
+    models: Path
+    places: tuple[tuple[str, Path, Path], ...]
+    apart: data.Hashes
+    seed: int
+    evaluated: int = EVALUATED
+
+    @property
+    def databases(self) -> dict[str, Database]:
+        return {name: Database(name, folder, cache) for name, folder, cache in self.places}
+
+    @property
+    def tokenizer(self) -> Any:
+        return AutoTokenizer.from_pretrained(self.work / "tokenizer")
+
+    def rows(self, kind: str) -> Path:
+        return self.work / f"{kind}.npz"
+
+
+def train_minis(
+    models: Path,
+    databases: Mapping[str, Database],
+    minutes: float,
+    seed: int,
+    log: Log,
+    recipes: Mapping[str, Recipe] | None = None,
+    evaluated: int = EVALUATED,
+) -> dict[str, Report]:
+    """Train every recipe of the project (or `recipes`) into `models/<name>/`; returns what each `training.json` says.
+
+    Takes `minutes` in all on two idle cores. Raises BadCard for a recipe and BadDatabase for a sample database that cannot be used.
+    """
+    began = time.monotonic()
+    chosen = dict(recipes) if recipes is not None else recipe.load(settings.ROOT / "models")
+    chains = recipe.chains(chosen)
+    for database in databases.values():
+        database.path()
+    places = tuple((database.name, database.folder, database.cache) for database in databases.values())
+    with tempfile.TemporaryDirectory() as work:
+        job = Job(Path(work), models, places, data.measured_on(databases), seed, evaluated)
+        make_tokenizer(job)
+        log(f"tokenizer ready after {time.monotonic() - began:.0f} s")
+        count = max(16, round(ROWS_A_MINUTE * minutes * _longest(chains)))
+        counts = {"random": count, "sample": count // 2}  # a sample row takes five times as long to draw, for its queries are run
+        _together([(make_rows, (job, kind, size)) for kind, size in counts.items()], log, models)
+        seconds = max(1.0, minutes * 60 * (1 - RESERVE) - (time.monotonic() - began))
+        log(f"rows ready after {time.monotonic() - began:.0f} s; training for {seconds:.0f} s")
+        _together([(follow, (job, chain, seconds)) for chain in chains], log, models)
+        return measure(job, chosen.values(), log)
+
+
+def _longest(chains: list[list[Recipe]]) -> float:
+    """The largest share of the time that a chain spends on one kind of rows."""
+    return max(
+        sum(stage.share * (stage.sample if sample else 1 - stage.sample) for each in chain for stage in each.stages)
+        for chain in chains
+        for sample in (True, False)
+    )
+
+
+def _together(calls: list[tuple[Callable[..., None], tuple[Any, ...]]], log: Log, models: Path) -> None:
+    """Run the calls in a process each and pass on what they report. Raises RuntimeError when one of them fails."""
+    context = multiprocessing.get_context("spawn")
+    reports = context.Queue()
+    processes = [context.Process(target=function, args=(*arguments, reports), daemon=True) for function, arguments in calls]
+    for process in processes:
+        process.start()
+    running = True
+    while running or not reports.empty():
+        running = any(process.is_alive() for process in processes)
+        if failed := [(function, process) for process, (function, _) in zip(processes, calls, strict=True) if process.exitcode]:
+            for process in processes:
+                process.terminate()
+            function, process = failed[0]
+            raise RuntimeError(f"The process for {function.__name__} ended with code {process.exitcode}; its error is above.")
+        if reports.empty():
+            time.sleep(0.1)
+        else:
+            _pass_on(reports.get(), log, models)
+
+
+def _pass_on(report: Report, log: Log, models: Path) -> None:
+    """A line for people, and for a model's own progress one in its `training.jsonl`."""
+    log(" ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in report.items()))
+    if "model" in report:
+        with (models / report["model"] / PROGRESS).open("a", encoding="utf-8") as out:
+            out.write(json.dumps(report) + "\n")
+
+
+def make_tokenizer(job: Job) -> None:
+    """Learned from random worlds and, so that their names are whole tokens, the sample databases."""
+    rng = random.Random(f"{job.seed} tokenizer")
+    worlds = [grammar.random_world(rng) for _ in range(TOKENIZER_WORLDS)]
+    sample = [grammar.sample_world(database) for database in job.databases.values()]
+    texts = data.texts(worlds + sample * (TOKENIZER_WORLDS // 8 // max(1, len(sample))), rng, TOKENIZER_PAIRS, job.apart)
+    tokenizer.build(texts).save_pretrained(job.work / "tokenizer")
+
+
+def make_rows(job: Job, kind: str, count: int, reports: Reports) -> None:
+    """Draw `count` rows about random worlds or about the sample databases."""
+    began, packer = time.monotonic(), Packer(job.tokenizer)
+    seed = int.from_bytes(sha256(f"{job.seed} {kind}".encode()).digest()[:4], "big")
+    made = (
+        data.random_rows(packer, seed, count, job.apart)
+        if kind == "random"
+        else data.sample_rows(packer, seed, count, job.apart, job.databases)
+    )
+    made.save(job.rows(kind))
+    reports.put({"data": kind, "rows": len(made), "pairs": int(made.pairs.sum()), "seconds": time.monotonic() - began})
+
+
+def follow(job: Job, chain: list[Recipe], seconds: float, reports: Reports) -> None:
+    """Train the recipes of a chain one after the other and save each; `seconds` are for shares that sum to 1."""
+    torch.set_num_threads(1)
+    sources = {kind: rows.load(job.rows(kind)) for kind in ("random", "sample")}
+    for each in chain:
+        torch.manual_seed(job.seed)
+        folder = job.models / each.name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / PROGRESS).unlink(missing_ok=True)
+        model = new_model(each, job)
+        curves = [
+            train(model, stage, sources, stage.share * seconds, each, number, job.seed, reports)
+            for number, stage in enumerate(each.stages, 1)
+        ]
+        save(model, each, job)
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        _write(folder, _facts(job, each, sources) | {"parameters": trained, "stages": curves})
+
+
+def new_model(each: Recipe, job: Job) -> Any:
+    """A model with random weights, or its base with a new adapter. Eager attention: faster than sdpa with a block mask on a CPU."""
+    if isinstance(each.what, Adapter):
+        base = AutoModelForCausalLM.from_pretrained(job.models / each.what.base, dtype=torch.float32, attn_implementation="eager")
+        what = each.what
+        lora = LoraConfig(r=what.rank, lora_alpha=what.alpha, target_modules=list(what.modules), lora_dropout=0.0, task_type="CAUSAL_LM")
+        return get_peft_model(base, lora)
+    return _from_nothing(each.what, job.tokenizer)
+
+
+def _from_nothing(what: Architecture, made: Any) -> Any:
+    """All widths are multiples of 32, which 4-bit kernels need; the tanh GELU is the fused form of Phi's own."""
+    common = {
+        "vocab_size": len(made) + -len(made) % 32,
+        "hidden_size": what.width,
+        "num_hidden_layers": what.layers,
+        "num_attention_heads": what.heads,
+        "intermediate_size": what.inner,
+        "max_position_embeddings": CONTEXT,
+        "tie_word_embeddings": True,
+        "pad_token_id": made.pad_token_id,
+        "bos_token_id": made.bos_token_id,
+        "eos_token_id": made.eos_token_id,
+        "attn_implementation": "eager",
+    }
+    builders: dict[str, Callable[[], Any]] = {
+        "phi": lambda: PhiForCausalLM(PhiConfig(**common, hidden_act="gelu_pytorch_tanh", resid_pdrop=0.0)),
+        "llama": lambda: LlamaForCausalLM(LlamaConfig(**common)),
+    }
+    return builders[what.family]()
+
+
+def train(
+    model: Any, stage: Stage, sources: Mapping[str, Rows], seconds: float, each: Recipe, number: int, seed: int, reports: Reports
+) -> Report:
+    """Stage `number` (from 1) of a recipe, by the clock. Returns steps, pairs and tokens seen, and the loss along the way."""
+    rng = np.random.default_rng([seed, number])
+    feeds = {kind: _endless(source, rng) for kind, source in sources.items()}
+    optimizers = _optimizers(model, stage)
+    model.train()
+    began = last = time.monotonic()
+    steps = tokens = pairs = 0
+    losses: list[float] = []
+    curve: list[float] = []
+    while (done := (time.monotonic() - began) / seconds) < 1:
+        kind = "sample" if rng.random() < stage.sample else "random"
+        chosen = [next(feeds[kind]) for _ in range(each.rows)]
+        batch = rows.batch(sources[kind], np.array(chosen))
+        loss = step(model, batch, optimizers, rate(done, stage))
+        losses.append(loss)
+        steps, tokens = steps + 1, tokens + batch.tokens.numel()
+        pairs += int(sources[kind].pairs[chosen].sum())
+        if time.monotonic() - last > PROGRESS_SECONDS:
+            last = time.monotonic()
+            curve.append(round(sum(losses) / len(losses), 4))
+            losses = []
+            speed = tokens / (last - began)
+            progress = {"model": each.name, "stage": number, "done": round(done, 3), "steps": steps, "pairs": pairs, "loss": curve[-1]}
+            reports.put(progress | {"tokens_a_second": round(speed)})
+    curve += [round(sum(losses) / len(losses), 4)] if losses else []
+    minutes = (time.monotonic() - began) / 60
+    return asdict(stage) | {"minutes": round(minutes, 2), "steps": steps, "pairs": pairs, "tokens": tokens, "loss": _thinned(curve)}
+
+
+def _thinned(curve: list[float], most: int = 24) -> list[float]:
+    """At most `most` points of a curve, its last among them."""
+    stride = max(1, -(-len(curve) // most))
+    return curve[::-1][::stride][::-1]
+
+
+def _endless(source: Rows, rng: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield from rng.permutation(len(source)).tolist()
+
+
+def rate(done: float, stage: Stage) -> float:
+    """The factor on the learning rates when `done` (0..1) of the stage's time is over: a short rise, then a cosine to `final`."""
+    if done < stage.warmup:
+        return (done + 0.001) / (stage.warmup + 0.001)
+    return stage.final + (1 - stage.final) * 0.5 * (1 + float(np.cos(np.pi * (done - stage.warmup) / (1 - stage.warmup))))
+
+
+def _optimizers(model: Any, stage: Stage) -> list[tuple[torch.optim.Optimizer, float]]:
+    """Each optimizer with its full learning rate."""
+    learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    matrices = [p for name, p in learned.items() if stage.matrices and p.dim() == 2 and "embed" not in name and "lm_head" not in name]
+    kept = {id(p) for p in matrices}
+    others = [p for p in learned.values() if id(p) not in kept]
+    adam = torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    return [(adam, stage.rate), *([(torch.optim.Muon(matrices, weight_decay=0.0), stage.matrices)] if matrices else [])]
+
+
+def step(model: Any, batch: rows.Batch, optimizers: list[tuple[torch.optim.Optimizer, float]], factor: float) -> float:
+    """One training step; returns the mean loss a learned token. Scores are computed only where something is learned."""
+    with torch.autocast("cpu", torch.bfloat16):
+        core = model.get_base_model() if hasattr(model, "get_base_model") else model
+        read = core.model(input_ids=batch.tokens, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False)
+        scores = core.lm_head(read.last_hidden_state[:, :-1][batch.learn])
+    loss = torch.nn.functional.cross_entropy(scores.float(), batch.tokens[:, 1:][batch.learn])
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([p for optimizer, _ in optimizers for group in optimizer.param_groups for p in group["params"]], 1.0)
+    for optimizer, full in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = full * factor
+        optimizer.step()
+        optimizer.zero_grad()
+    return float(loss.item())
+
+
+def save(model: Any, each: Recipe, job: Job) -> None:
+    """Weights as bf16 safetensors; the tokenizer beside whole models."""
+    folder = job.models / each.name
+    if isinstance(each.what, Adapter):
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.data = parameter.data.to(torch.bfloat16)
+        model.save_pretrained(str(folder))
+        (folder / "README.md").unlink(missing_ok=True)
+        config = folder / "adapter_config.json"
+        fields = json.loads(config.read_text(encoding="utf-8")) | {"base_model_name_or_path": f"../{each.what.base}"}
+        config.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    else:
+        model.to(torch.bfloat16).save_pretrained(folder)
+        job.tokenizer.save_pretrained(folder)
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)  # written for the owner alone, but meant to be shipped
+
+
+def card(each: Recipe) -> ModelCard:
+    """The recipe's model as the engine loads it."""
+    adapted = isinstance(each.what, Adapter)
+    return ModelCard(
+        name=each.name,
+        title=each.name,
+        kind="mini",
+        family=each.what.family if isinstance(each.what, Architecture) else "adapter",
+        backend="local",
+        format="mini",
+        dialect="duckdb",
+        licence="Apache-2.0",
+        base=Weights(f"../{each.base}" if adapted else "."),
+        adapter=Weights(".") if adapted else None,
+        context=CONTEXT,
+        generation=Generation(LONGEST_ANSWER),
+    )
+
+
+def measure(job: Job, recipes: Iterable[Recipe], log: Log) -> dict[str, Report]:
+    """Ask every finished model the same held-out questions and add what it answers to its `training.json`."""
+    recipes = list(recipes)
+    questions = evaluate.held_out(job.databases, job.seed, job.evaluated, job.apart)
+    reports = {}
+    with Sandbox() as sandbox:
+        engine = Engine({each.name: card(each) for each in recipes}, job.models, job.databases, sandbox)
+        for each in recipes:
+            path = job.models / each.name / FIGURES
+            found = evaluate.accuracy(engine, each.name, questions)
+            reports[each.name] = json.loads(path.read_text(encoding="utf-8")) | {"held_out_combinations": found}
+            _write(path.parent, reports[each.name])
+            log(f"{each.name}: " + ", ".join(f"{key} {group['accuracy']:.1%} of {group['n']:.0f}" for key, group in found.items()))
+    return reports
+
+
+def _facts(job: Job, each: Recipe, sources: Mapping[str, Rows]) -> Report:
+    return {
+        "name": each.name,
+        "seed": job.seed,
+        "recipe": asdict(each.what),
+        "prompt": prompt_hash(),
+        "data": {
+            kind: {"rows": len(source), "pairs": int(source.pairs.sum()), "sha256": _hash(job.rows(kind))}
+            for kind, source in sources.items()
+        },
+        "libraries": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+        "threads": 1,
+    }
+
+
+def prompt_hash() -> str:
+    """Of the minis' prompt for a fixed schema and question: other than in `training.json` means that the minis must be trained again."""
+    keys = (ForeignKey(("customer_id",), "customers", ("id",)),)
+    names = ("INTEGER", "VARCHAR", "DECIMAL(10,2)", "DATE", "TIMESTAMP", "BOOLEAN", "INTEGER[]")
+    columns = tuple(Column(f"c{i}", kind, "a comment") for i, kind in enumerate(names))
+    customers = Table("customers", (Column("id", "BIGINT"), *columns), ("id",))
+    orders = Table("orders", (Column("id", "BIGINT"), Column("customer_id", "BIGINT")), ("id",), keys, "a comment", 3)
+    prompt = prompts.mini("How many  orders?", Schema("shop", (customers, orders)))
+    return sha256(repr((prompt.prefix, prompt.suffix, prompt.stop)).encode()).hexdigest()[:16]
+
+
+def _hash(path: Path) -> str:
+    """Of the arrays' content; an archive's own bytes hold times."""
+    digest = sha256()
+    with np.load(path) as arrays:
+        for name in sorted(arrays.files):
+            digest.update(arrays[name].tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _write(folder: Path, report: Report) -> None:
+    (folder / FIGURES).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

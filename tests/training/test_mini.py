@@ -1,0 +1,287 @@
+"""The minis' making, for real: tokenizer, rows, a few steps of every recipe, saved, loaded through the local backend, measured."""
+
+import json
+import queue
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nl2sql_arena import backends, prompts
+from nl2sql_arena.backends.local import Local
+from nl2sql_arena.database import Database
+from nl2sql_arena.errors import BadCard
+from nl2sql_arena.training import data, evaluate, grammar, mini, recipe, rows, tokenizer
+from nl2sql_arena.training.recipe import Adapter, Architecture, Recipe, Stage
+from nl2sql_arena.types import Generation, GenerationRequest
+
+SCHEMA = """
+CREATE TABLE cities (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL, country VARCHAR NOT NULL, people INTEGER);
+CREATE TABLE shops (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL, city_id INTEGER REFERENCES cities (id), opened DATE, rent DECIMAL(8,2));
+"""
+CITIES = "id,name,country,people\n1,Oslo,Norway,700000\n2,Łódź,Poland,650000\n3,Turin,Italy,850000\n4,Bergen,Norway,290000\n"
+SHOPS = "id,name,city_id,opened,rent\n" + "".join(
+    f"{i},Shop {i},{1 + i % 4},20{10 + i}-0{1 + i % 9}-15,{100 * i}.50\n" for i in range(1, 10)
+)
+QUESTION = {
+    "id": "q1",
+    "question": "How many cities?",
+    "gold_sql": ["SELECT COUNT(*) FROM cities"],
+    "category": "aggregate",
+    "split": "dev",
+}
+ARCHITECTURES = {"phi": Architecture("phi", 64, 2, 2, 64), "llama": Architecture("llama", 64, 2, 2, 64)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    """Threads of so small a model only wait for each other on a busy machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    folder = tmp_path_factory.mktemp("towns") / "towns"
+    (folder / "data").mkdir(parents=True)
+    (folder / "schema.sql").write_text(SCHEMA)
+    (folder / "data" / "cities.csv").write_text(CITIES)
+    (folder / "data" / "shops.csv").write_text(SHOPS)
+    (folder / "questions.jsonl").write_text(json.dumps(QUESTION) + "\n")
+    return Database("towns", folder, folder.parent / "cache")
+
+
+@pytest.fixture(scope="module")
+def made() -> Any:
+    rng = random.Random(0)
+    worlds = [grammar.random_world(rng) for _ in range(40)]
+    return tokenizer.build(data.texts(worlds, rng, 8, frozenset()), 2048)
+
+
+@pytest.fixture(scope="module")
+def asked() -> list[tuple[Any, list[grammar.Pair]]]:
+    """Random schemas the tokenizer has not seen, with pairs."""
+    rng = random.Random(99)
+    worlds = [grammar.random_world(rng) for _ in range(20)]
+    return [(world.schema, list(grammar.pairs(world, rng, 12))) for world in worlds]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WHERE name = 'Zażółć  gęślą'",
+        "東京 and 'O''Brien' \t at 12.50%\r\n",
+        "  two  blanks ; the end ",
+        "identifiers_id numbering dates_id",
+    ],
+)
+def test_any_text_survives_the_tokenizer(made: Any, tmp_path: Path, text: str) -> None:
+    from transformers import AutoTokenizer
+
+    made.save_pretrained(tmp_path)
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    assert again.decode(again(text)["input_ids"]) == text
+    assert (again.pad_token_id, again.bos_token_id, again.eos_token_id) == (0, 1, 2)
+
+
+def test_schema_question_and_sql_meet_at_token_boundaries(made: Any, asked: list[tuple[Any, list[grammar.Pair]]]) -> None:
+    for schema, pairs in asked:
+        for pair in pairs:
+            prompt = prompts.mini(pair.question, schema)
+            parts = [made(part)["input_ids"] for part in (prompt.prefix, prompt.suffix, pair.sql)]
+            assert made(prompt.text + pair.sql)["input_ids"] == [token for part in parts for token in part]
+
+
+@pytest.mark.parametrize("family", ["phi", "llama"])
+def test_a_pair_in_a_row_is_read_as_if_it_were_alone(made: Any, asked: list[tuple[Any, list[grammar.Pair]]], family: str) -> None:
+    torch.manual_seed(0)
+    model = mini._from_nothing(ARCHITECTURES[family], made).eval()
+    schema, pairs = asked[0]
+    packer = rows.Packer(made)
+    packed = packer.stack([next(packer.rows(schema, [(p.question, p.sql) for p in pairs]))])
+    batch = rows.batch(packed, np.array([0]))
+    with torch.inference_mode():
+        together = model(input_ids=batch.tokens, attention_mask=batch.mask, position_ids=batch.positions).logits[0]
+        segments = packed.segments[0]
+        for number in range(1, int(packed.pairs[0]) + 1):
+            keep = np.flatnonzero((segments == 0) | (segments == number))
+            alone = model(input_ids=torch.from_numpy(packed.tokens[0][keep])[None].long()).logits[0]
+            torch.testing.assert_close(together[keep], alone, atol=1e-4, rtol=1e-4)
+            answer = packed.tokens[0][(segments == number) & packed.answers[0]].tolist()
+            assert answer[-1] == made.eos_token_id
+            assert made.decode(answer[:-1]) in [pair.sql for pair in pairs]
+
+
+def test_prompts_that_are_too_long_are_left_out(made: Any, asked: list[tuple[Any, list[grammar.Pair]]]) -> None:
+    schema, _ = asked[0]
+    packer = rows.Packer(made)
+    assert list(packer.rows(schema, [("word " * 300, "SELECT 1")])) == []
+    assert len(list(packer.rows(schema, [("word " * 300, "SELECT 1"), ("short", "SELECT 2")]))) == 1
+
+
+def test_what_is_measured_is_never_learned(database: Database) -> None:
+    apart = data.measured_on({"towns": database})
+    pairs = [
+        grammar.Pair("how many  CITIES", "SELECT 1", "s", "c", "easy"),
+        grammar.Pair("Count the cities", "select count(*)\nfrom cities;", "s", "c", "easy"),
+        grammar.Pair("Count the shops", "SELECT COUNT(*) FROM shops", "s", "c", "easy"),
+    ]
+    assert [pair.question for pair in data.unseen(pairs, apart)] == ["Count the shops"]
+
+
+def test_held_out_combinations_are_never_learned(database: Database) -> None:
+    world = grammar.sample_world(database)
+    drawn = list(grammar.pairs(world, random.Random(1), 2_000))
+    learned = {pair.combination for pair in data.for_training(drawn, frozenset())}
+    measured = {q.pair.combination for q in evaluate.held_out({"towns": database}, 0, 20, frozenset())}
+    assert measured
+    assert learned.isdisjoint(measured)
+
+
+def test_only_queries_that_find_something_are_kept(database: Database) -> None:
+    finds = data.Finds(database.path())
+    assert finds("SELECT name FROM cities WHERE country = 'Norway'")
+    assert not finds("SELECT name FROM cities WHERE country = 'Atlantis'")
+    assert not finds("SELECT nothing FROM cities")
+
+
+def test_rows_are_the_same_for_the_same_seed(made: Any, database: Database) -> None:
+    draws = [data.sample_rows(rows.Packer(made), seed, 3, frozenset(), {"towns": database}).tokens for seed in (1, 1, 2)]
+    assert np.array_equal(draws[0], draws[1])
+    assert not np.array_equal(draws[0], draws[2])
+
+
+@pytest.mark.parametrize("family", ["phi", "llama"])
+def test_steps_lower_the_loss(made: Any, asked: list[tuple[Any, list[grammar.Pair]]], family: str) -> None:
+    torch.manual_seed(0)
+    model = mini._from_nothing(ARCHITECTURES[family], made)
+    optimizers = mini._optimizers(model, Stage(1.0, 0.0, 8e-3, 4e-2))
+    assert len(optimizers) == 2
+    packer = rows.Packer(made)
+    packed = packer.stack([row for schema, pairs in asked for row in packer.rows(schema, [(p.question, p.sql) for p in pairs])])
+    losses = [mini.step(model, rows.batch(packed, np.arange(i, i + 4)), optimizers, 1.0) for i in range(16)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("family", ["phi", "llama"])
+def test_what_was_learned_is_what_the_backend_writes(made: Any, database: Database, tmp_path: Path, family: str) -> None:
+    """Training and serving read the same prompt: a model that has memorised a few pairs gives their SQL word for word."""
+    torch.manual_seed(0)
+    pairs = [
+        ("How many cities are there?", "SELECT COUNT(*) FROM cities"),
+        ("Which cities are in Norway?", "SELECT name FROM cities WHERE country = 'Norway'"),
+        ("Name the shops in Łódź", "SELECT shops.name FROM shops JOIN cities ON shops.city_id = cities.id WHERE cities.name = 'Łódź'"),
+    ]
+    made.save_pretrained(tmp_path / "tokenizer")
+    job, learned = mini.Job(tmp_path, tmp_path, (), frozenset(), 0), Recipe("m", ARCHITECTURES[family], ())
+    model = mini.new_model(learned, job)
+    optimizers = mini._optimizers(model, Stage(1.0, 0.0, 8e-3, 4e-2))
+    packer = rows.Packer(made)
+    packed = packer.stack(list(packer.rows(database.schema(), pairs)))
+    for i in range(60):
+        loss = mini.step(model, rows.batch(packed, np.array([0])), optimizers, 1 - i / 60)
+    assert loss < 0.1
+    mini.save(model, learned, job)
+    requests = [GenerationRequest(sql, "m", prompts.mini(question, database.schema()), Generation(60)) for question, sql in pairs]
+    for completion in load(tmp_path, "m").generate(requests):
+        assert (completion.text, completion.finish_reason) == (completion.id, "stop")
+
+
+def test_rates_rise_shortly_and_fall_to_their_final_share() -> None:
+    stage = Stage(1.0, 0.0, 1e-3, final=0.1, warmup=0.1)
+    assert mini.rate(0.0, stage) < 0.05
+    assert mini.rate(0.1, stage) == pytest.approx(1.0)
+    assert mini.rate(1.0, stage) == pytest.approx(0.1)
+
+
+def test_the_projects_recipes_form_two_chains() -> None:
+    found = recipe.chains(recipe.load(Path(__file__).parents[2] / "models"))
+    assert [[each.name for each in chain] for chain in found] == [["mini-l"], ["mini-p", "mini-p-lora"]]
+    assert [sum(stage.share for each in chain for stage in each.stages) for chain in found] == [1.0, 1.0]
+
+
+def test_a_broken_recipe_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text("[architecture]\nfamily = 'phi'\n")
+    with pytest.raises(BadCard, match=r"recipe\.toml is not a usable recipe"):
+        recipe.read(tmp_path / "recipe.toml")
+    with pytest.raises(BadCard, match="'lost', which has none"):
+        recipe.chains({"a": Recipe("a", Adapter("lost", 4, 8, ("q_proj",)), ())})
+
+
+def test_a_failing_process_ends_the_training(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="The process for int ended with code 1"):
+        mini._together([(int, ("no number",))], lambda line: None, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def minis(database: Database, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], list[str]]:
+    """Three tiny models trained for a few seconds."""
+    folder, lines = tmp_path_factory.mktemp("minis"), []
+    base, more = Stage(0.5, 0.0, 4e-3, 2e-2), Stage(0.5, 0.9, 4e-3)
+    recipes = {
+        "p": Recipe("p", ARCHITECTURES["phi"], (base,), rows=2),
+        "p-lora": Recipe("p-lora", Adapter("p", 4, 8, ("q_proj", "v_proj", "fc1", "fc2")), (more,), rows=2),
+        "l": Recipe("l", ARCHITECTURES["llama"], (base, more), rows=2),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mini, "ROWS_A_MINUTE", 800)
+        patch.setattr(mini, "TOKENIZER_WORLDS", 60)
+        reports = mini.train_minis(folder, {"towns": database}, 0.1, 0, lines.append, recipes, evaluated=4)
+    return folder, reports, lines
+
+
+def load(folder: Path, name: str) -> Local:
+    adapter = name == "p-lora"
+    backend = backends.load(mini.card(Recipe(name, Adapter("p", 4, 8, ()) if adapter else ARCHITECTURES["phi"], ())), folder)
+    assert isinstance(backend, Local)
+    return backend
+
+
+def test_every_recipe_becomes_a_model_that_the_backend_runs(minis: tuple[Path, dict[str, Any], list[str]], database: Database) -> None:
+    prompt = prompts.mini("How many shops are there?", database.schema())
+    for name in ("p", "p-lora", "l"):
+        (completion,) = load(minis[0], name).generate([GenerationRequest("1", name, prompt, Generation(20))])
+        assert not completion.failure
+        assert completion.tokens > 0
+
+
+def test_every_model_says_how_it_was_made(minis: tuple[Path, dict[str, Any], list[str]]) -> None:
+    folder, reports, lines = minis
+    for name in ("p", "p-lora", "l"):
+        report = json.loads((folder / name / "training.json").read_text())
+        assert report == reports[name]
+        assert report["prompt"] == mini.prompt_hash()
+        assert report["data"]["sample"]["pairs"] > 0
+        assert all(stage["steps"] > 0 for stage in report["stages"])
+        assert report["held_out_combinations"]["all"]["n"] == 4
+    assert any("rows ready" in line for line in lines)
+
+
+def test_the_adapter_changes_its_base(minis: tuple[Path, dict[str, Any], list[str]]) -> None:
+    ids = torch.arange(100, 150)[None]
+    with torch.inference_mode():
+        base, adapted = (load(minis[0], name)._model(input_ids=ids).logits for name in ("p", "p-lora"))
+    assert not torch.allclose(base, adapted, atol=1e-3)
+
+
+def test_weights_are_half_precision_safetensors_that_everyone_may_read(minis: tuple[Path, dict[str, Any], list[str]]) -> None:
+    files = sorted(minis[0].glob("*/*.safetensors"))
+    assert [file.name for file in files] == ["model.safetensors", "model.safetensors", "adapter_model.safetensors"]
+    for file in files:
+        assert {tensor.dtype for tensor in load_file(file).values()} == {torch.bfloat16}
+        assert file.stat().st_mode & 0o044 == 0o044
+
+
+def test_progress_goes_to_a_log_and_to_the_models_folder(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    reports: queue.Queue[dict[str, Any]] = queue.Queue()
+    reports.put({"model": "m", "loss": 0.5})
+    lines: list[str] = []
+    write: Callable[[str], None] = lines.append
+    mini._pass_on(reports.get(), write, tmp_path)
+    assert lines == ["model m loss 0.5"]
+    assert json.loads((tmp_path / "m" / "training.jsonl").read_text()) == {"model": "m", "loss": 0.5}
