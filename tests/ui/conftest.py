@@ -1,0 +1,114 @@
+"""A running app with scripted models, and browsers to look at it."""
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+SCRIPT = Path(__file__).with_name("scripted_app.py")
+START_SECONDS = 90
+WAIT_MS = 30_000
+INSTALL = "Chromium was not found; install it with: sudo apt install chromium"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+class Server:
+    """The app as its own process on a data folder; `start` again after `kill` is a restart."""
+
+    def __init__(self, data):
+        self.data = data
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = data.parent / f"{data.name}.log"
+
+    def start(self):
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen([sys.executable, SCRIPT, self.data, str(self.port)], stdout=log, stderr=log)
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and self.process.poll() is None:
+            try:
+                return httpx.get(f"{self.url}/config").raise_for_status()
+            except httpx.HTTPError:
+                time.sleep(0.1)
+        raise AssertionError(f"The app did not start:\n{self.log.read_text()}")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+    def count(self, table):
+        """Rows of the vote store, as another process finds them on disk."""
+        with closing(sqlite3.connect(self.data / "votes.sqlite")) as store:
+            return store.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("arena") / "data")
+    running.data.mkdir()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not CHROMIUM:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(INSTALL)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()
+
+
+class Window:
+    """One open page of the app; remembers errors of its console and every address that it asked for."""
+
+    def __init__(self, browser, server, width, height, scheme):
+        self.server = server
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.context.set_default_timeout(WAIT_MS)
+        self.page = self.context.new_page()
+        self.errors, self.requests = [], []
+        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda problem: self.errors.append(str(problem)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(server.url)
+        self.page.wait_for_selector("#ask:not([disabled])")
+
+    def strangers(self):
+        """Addresses outside the app."""
+        return [url for url in self.requests if not url.startswith((self.server.url + "/", "data:", "blob:"))]
+
+
+@pytest.fixture(scope="module")
+def open_window(browser, server):
+    """A function that opens the app in a window of a size and colour scheme; the same one for the same size and scheme."""
+    windows = {}
+
+    def open_(width=1440, height=900, scheme="light"):
+        key = (width, height, scheme)
+        if key not in windows:
+            windows[key] = Window(browser, server, *key)
+        return windows[key]
+
+    yield open_
+    for window in windows.values():
+        window.context.close()
