@@ -1,6 +1,6 @@
 """A battle: one question, two answers on sides shuffled here, one vote. Nothing in this room decides what a browser may see.
 
-`fight` does everything up to the kept battle; `Battle` stays on the server until the vote.
+`fight` makes a battle, `keep` puts it on disk, `vote` its vote; a `Battle` stays on the server until then.
 """
 
 import secrets
@@ -38,13 +38,13 @@ def new_ask(services: Services, profile: Profile, question: str, db: str, models
 
 
 def fight(services: Services, profile: Profile, ask: Ask, on_token: OnToken | None = None, cancelled: Cancelled | None = None) -> Battle:
-    """Both answers, run, compared and kept when they can be voted on. Raises BadInput, ModelUnavailable, StoreError."""
+    """Both answers, run. Raises BadInput and ModelUnavailable."""
     battle_id = secrets.token_urlsafe(18)
     requests = [Request(battle_id, model, ask.db, ask.question) for model in ask.models]
     answers = {answer.model: answer for answer in services.engine.answers(requests, on_token, cancelled)}
     a, b = (answers[model] for model in ask.models)
     example = ask.example
-    battle = Battle(
+    return Battle(
         id=battle_id,
         question=ask.question,
         db=ask.db,
@@ -55,9 +55,6 @@ def fight(services: Services, profile: Profile, ask: Ask, on_token: OnToken | No
         a=a,
         b=b,
     )
-    if votable(battle):
-        keep(services, battle, ask.voter, "example" if example else "typed")
-    return battle
 
 
 def _split_of_typed(services: Services, ask: Ask) -> str:
@@ -71,22 +68,21 @@ def normalised(question: str) -> str:
     return "".join(char for char in question.lower() if char.isalnum())
 
 
-def keep(services: Services, battle: Battle, voter: str, chosen: str) -> None:
-    revisions = services.revision(battle.a.model), services.revision(battle.b.model)
-    services.store.add_battle(battle, voter, chosen, revisions, verdict(battle))
+def keep(services: Services, battle: Battle, voter: str) -> None:
+    """Put a delivered battle on disk, once; one that cannot be voted on is not kept. Raises StoreError."""
+    if votable(battle):
+        revisions = services.revision(battle.a.model), services.revision(battle.b.model)
+        services.store.add_battle(battle, voter, "example" if battle.example_id else "typed", revisions, verdict(battle))
 
 
-def retry(services: Services, battle: Battle, ask: Ask) -> Battle:
-    """Ask the sides that our machinery failed once more; kept when both can now be voted on."""
+def retry(services: Services, battle: Battle) -> Battle:
+    """Ask the sides that our machinery failed once more. Raises Infrastructure when there are none."""
     failed = [answer.model for answer in (battle.a, battle.b) if answer.outcome == "infrastructure"]
     if not failed:
         raise Infrastructure("Both sides have answered; there is nothing to retry.")
     requests = [Request(battle.id, model, battle.db, battle.question) for model in failed]
     fresh = {answer.model: answer for answer in services.engine.answers(requests)}
-    battle = replace(battle, a=fresh.get(battle.a.model, battle.a), b=fresh.get(battle.b.model, battle.b))
-    if votable(battle):
-        keep(services, battle, ask.voter, "example" if ask.example else "typed")
-    return battle
+    return replace(battle, a=fresh.get(battle.a.model, battle.a), b=fresh.get(battle.b.model, battle.b))
 
 
 def votable(battle: Battle) -> bool:
@@ -95,7 +91,7 @@ def votable(battle: Battle) -> bool:
 
 
 def vote(services: Services, battle: Battle, winner: Winner, voter: str) -> None:
-    """Kept on disk before this returns. Raises BadVote and StoreError."""
+    """Put the vote on a kept battle on disk before this returns. Raises BadVote and StoreError."""
     services.store.vote(battle.id, winner, voter)
 
 

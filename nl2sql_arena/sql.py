@@ -50,6 +50,15 @@ NUMBERS_OF_DATES = {
 }  # fmt: skip
 
 
+RESERVED = frozenset(
+    "SELECT DISTINCT ALL FROM WHERE GROUP BY HAVING QUALIFY WINDOW ORDER LIMIT OFFSET FETCH FIRST ROWS ROW ONLY NEXT WITH RECURSIVE AS ON "
+    "USING JOIN INNER LEFT RIGHT FULL OUTER CROSS NATURAL LATERAL SEMI ANTI ASOF UNION INTERSECT EXCEPT AND OR NOT IN IS NULL LIKE ILIKE "
+    "SIMILAR TO BETWEEN EXISTS ANY SOME CASE WHEN THEN ELSE END CAST OVER PARTITION RANGE UNBOUNDED PRECEDING FOLLOWING CURRENT FILTER "
+    "WITHIN ASC DESC NULLS LAST TRUE FALSE INTERVAL EXTRACT VALUES PIVOT UNPIVOT".split()
+)
+"""Words that are shown in capitals."""
+
+
 @dataclass(frozen=True)
 class Names:
     """What a database calls things, lower case: all table and column names, and the columns that are integers in every table."""
@@ -290,9 +299,15 @@ def pretty(sql: str) -> str:
     if len(sql) > FORMAT_CHARS:
         return sql
     try:
-        return str(sqlparse.format(sql, reindent=True, keyword_case="upper", use_space_around_operators=True)).strip()
+        laid_out = str(sqlparse.format(sql, reindent=True, use_space_around_operators=True)).strip()
+        return "".join(_cased(kind, text) for kind, text in sqlparse.lexer.tokenize(laid_out))
     except sqlparse.exceptions.SQLParseError:
         return sql
+
+
+def _cased(kind: object, text: str) -> str:
+    """A reserved word in capitals, anything else as written: sqlparse also takes many column names for keywords."""
+    return text.upper() if kind in sqlparse.tokens.Keyword and set(text.upper().split()) <= RESERVED else text
 
 
 def _sql_text(text: str) -> str:

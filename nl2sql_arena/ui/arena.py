@@ -177,6 +177,7 @@ class ArenaTab:
                 asked.failure = STOPPED  # half a battle would tell which side was the faster
             else:
                 asked.battle = battle
+                arena.keep(self.services, battle, session.voter)
                 if session.round is asked:
                     yield _shown_sql(battle)
         except ArenaError as problem:
@@ -227,11 +228,13 @@ class ArenaTab:
 
     def on_retry(self, request: gr.Request) -> tuple[str, str]:
         """Ask the sides that our machinery failed once more."""
-        asked = self.sessions.of(request.session_hash).round
+        session = self.sessions.of(request.session_hash)
+        asked = session.round
         asked.failure = ""
         try:
-            if asked.battle and asked.ask:
-                asked.battle = arena.retry(self.services, asked.battle, asked.ask)
+            if asked.battle:
+                asked.battle = arena.retry(self.services, asked.battle)
+                arena.keep(self.services, asked.battle, session.voter)
         except ArenaError as problem:
             asked.failure = str(problem)
         return _shown_sql(asked.battle) if asked.battle else ("", "")
@@ -251,6 +254,7 @@ class ArenaTab:
             try:
                 if asked.battle is None or asked.voted:
                     raise BadVote("There is no open battle to vote on; ask a question first.")
+                arena.keep(self.services, asked.battle, session.voter)  # a full disk may have been emptied since
                 arena.vote(self.services, asked.battle, winner, session.voter)
             except ArenaError as problem:
                 return {self.status: render.note(str(problem), "bad")}

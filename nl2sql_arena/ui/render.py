@@ -73,7 +73,7 @@ def table(execution: Execution, label: str = "Result table") -> str:
     right = [column.type.startswith(NUMBERS) and not column.type.endswith("]") for column in execution.columns]
     marks = ['class="num"' if is_right else "" for is_right in right]
     head = "".join(
-        f'<th scope="col" {mark}>{escape(column.name)}<small>{escape(column.type.lower())}</small></th>'
+        f'<th scope="col" {mark}>{escape(column.name)}<small>{escape(_type(column.type))}</small></th>'
         for column, mark in zip(execution.columns, marks, strict=True)
     )
     body = "".join(
@@ -97,7 +97,7 @@ def schema(schema_: Schema, previews: dict[str, Execution]) -> str:
 def _table(each: Table, preview: Execution | None) -> str:
     refers = {key.columns[0]: f"{key.table}.{key.references[0]}" for key in each.foreign_keys}
     rows = "".join(
-        f"<tr><td><code>{escape(column.name)}</code></td><td>{escape(column.type.lower())}</td>"
+        f"<tr><td><code>{escape(column.name)}</code></td><td>{escape(_type(column.type))}</td>"
         f"<td>{_key(column.name, each, refers)}</td><td>{escape(column.comment)}</td></tr>"
         for column in each.columns
     )
@@ -198,3 +198,8 @@ def comparison(verdict: str, only_a: int = 0, only_b: int = 0, common: int = 0, 
 
 def _columns(count: int) -> str:
     return f"{count} column" + ("" if count == 1 else "s")
+
+
+def _type(name: str) -> str:
+    """A type for reading: lower case, without the quotes that DuckDB puts around NULL's."""
+    return name.lower().replace('"', "")

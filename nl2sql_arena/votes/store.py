@@ -8,7 +8,7 @@ and other servers than SQLite.
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class Store:
                     connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     def add_battle(self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str) -> None:
-        """Keep a battle whose two results were delivered. Raises StoreError."""
+        """Keep a battle whose two results were delivered; one that is there already stays as it is. Raises StoreError."""
         row: dict[str, Any] = {
             "id": battle.id, "created": _now(), "db": battle.db, "question": battle.question, "example_id": battle.example_id,
             "split": battle.split, "chosen": chosen, "profile": battle.profile, "voter": voter, "app_version": __version__,
@@ -83,7 +83,7 @@ class Store:
         }  # fmt: skip
         for side, answer, revision in zip(SIDES, (battle.a, battle.b), revisions, strict=True):
             row |= {f"{name}_{side}": value for name, value in _side(answer, revision).items()}
-        with self._writing() as connection:
+        with self._writing() as connection, suppress(sa.exc.IntegrityError):
             connection.execute(BATTLES.insert().values(row))
 
     def vote(self, battle_id: str, winner: Winner, voter: str) -> None:
@@ -105,12 +105,14 @@ class Store:
 
     def votes(self) -> list[dict[str, Any]]:
         """All votes with their battles, oldest first. Raises StoreError."""
-        query = (
+        return self._read(
             sa.select(EVENTS.c.id.label("event_id"), EVENTS.c.winner, EVENTS.c.created.label("voted"), BATTLES)
             .join(BATTLES, BATTLES.c.id == EVENTS.c.battle_id)
             .where(EVENTS.c.kind == "vote")
             .order_by(EVENTS.c.id)
         )
+
+    def _read(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         try:
             with self._engine.connect() as connection:
                 return [dict(row) for row in connection.execute(query).mappings()]
@@ -120,14 +122,13 @@ class Store:
     def tallies(self, profile: str) -> list[Tally]:
         """Votes counted for each pair of contestants (model and revision), the alphabetically first of them as `first`."""
         pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
-        for vote in self.votes():
-            if vote["profile"] == profile:
-                a, b = (f"{vote[f'model_{side}']}@{vote[f'revision_{side}']}" for side in SIDES)
-                winner = vote["winner"]
-                if a > b:
-                    a, b = b, a
-                    winner = {"model_a": "model_b", "model_b": "model_a"}.get(winner, winner)
-                pairs.setdefault((a, b), []).append((winner, vote["voter"]))
+        for vote in self._read(EVENTS.select().where(EVENTS.c.kind == "vote", EVENTS.c.profile == profile)):
+            a, b = (f"{vote[f'model_{side}']}@{vote[f'revision_{side}']}" for side in SIDES)
+            winner = vote["winner"]
+            if a > b:
+                a, b = b, a
+                winner = {"model_a": "model_b", "model_b": "model_a"}.get(winner, winner)
+            pairs.setdefault((a, b), []).append((winner, vote["voter"]))
         return [_tally(first, second, votes) for (first, second), votes in sorted(pairs.items())]
 
     @contextmanager

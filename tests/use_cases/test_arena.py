@@ -22,7 +22,9 @@ def ask(services: Services, profile: Profile, question: str = QUESTION, **change
 
 
 def fight(services: Services, profile: Profile, question: str = QUESTION, **changed: Any) -> Battle:
-    return arena.fight(services, profile, ask(services, profile, question, **changed))
+    battle = arena.fight(services, profile, ask(services, profile, question, **changed))
+    arena.keep(services, battle, "visitor")
+    return battle
 
 
 def failing_once(services: Services, model: str) -> Services:
@@ -76,6 +78,7 @@ def test_blind_sides_are_shuffled_and_open_ones_are_not(services: Services, prof
 
 def test_a_shuffled_battle_keeps_each_side_with_its_own_words(services: Services, profile: Profile) -> None:
     battle = arena.fight(services, profile, replace(ask(services, profile, "Divide pieces by two"), models=PAIR[::-1]))
+    arena.keep(services, battle, "visitor")
     assert (battle.a.model, battle.b.model) == ("right", "left")
     assert "//" in battle.a.prepared.sql
     arena.vote(services, battle, "model_a", "visitor")
@@ -101,7 +104,9 @@ def test_our_failure_blocks_the_vote_until_that_side_was_asked_again(services: S
     assert arena.verdict(battle) == "incomparable"
     with pytest.raises(BadVote):
         arena.vote(services, battle, "model_a", "visitor")
-    again = arena.retry(services, battle, asked)
+    again = arena.retry(services, battle)
+    arena.keep(services, again, "visitor")
+    arena.keep(services, again, "visitor")
     assert arena.votable(again)
     assert (again.id, again.a.model, again.b.model) == (battle.id, battle.a.model, battle.b.model)
     other = next(model for model in PAIR if model != failed)
@@ -109,14 +114,14 @@ def test_our_failure_blocks_the_vote_until_that_side_was_asked_again(services: S
     arena.vote(services, again, "tie", "visitor")
     assert len(services.store.votes()) == 1
     with pytest.raises(Infrastructure, match="nothing to retry"):
-        arena.retry(services, again, asked)
+        arena.retry(services, again)
 
 
 def test_a_stopped_battle_is_not_kept_and_can_be_asked_again(services: Services, profile: Profile) -> None:
     asked = ask(services, profile)
     battle = arena.fight(services, profile, asked, cancelled=lambda: True)
     assert not arena.votable(battle)
-    assert arena.votable(arena.retry(services, battle, asked))
+    assert arena.votable(arena.retry(services, battle))
 
 
 @pytest.mark.parametrize(
