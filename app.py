@@ -1,12 +1,14 @@
 """Builds and launches the page. Hugging Face Spaces starts this file; so does `make run`."""
 
+import errno
 import os
+import socket
 import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
 
-from nl2sql_arena.errors import ArenaError
+from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.settings import Settings, from_command_line, is_windows
 
 
@@ -27,18 +29,44 @@ def serve(settings: Settings) -> None:
     from nl2sql_arena.services import choose_profile, open_services
     from nl2sql_arena.ui import build_app, launch_options
 
+    port = free_port(settings.host, settings.port)  # before anything is loaded, which may take long
     services = open_services(settings)
     for database in services.databases.values():
         database.schema()
     device = hardware.detect()
     services.engine.generate = hardware.on_gpu(services.engine.generate)
-    profile = choose_profile(services, device.has_gpu, device.name)
+    profile = choose_profile(services, device.has_gpu, device.name, announce=lambda line: print(line, file=sys.stderr, flush=True))
     demo = build_app(services, profile, concurrency=device.concurrency, streams=not device.zero_gpu)
-    print(f"NL2SQL Arena: http://{'localhost' if settings.is_local else settings.host}:{settings.port}", flush=True)
     try:
-        demo.launch(server_name=settings.host, server_port=settings.port, quiet=True, **launch_options())
-    except OSError:
-        sys.exit(f"Port {settings.port} is in use; stop what uses it or choose another with PORT=7861 make run.")
+        demo.launch(server_name=settings.host, server_port=port, quiet=True, prevent_thread_lock=True, **launch_options())
+    except OSError as problem:
+        free_port(settings.host, port)
+        raise BadInput(f"The page cannot be served on {settings.host} port {port} ({problem}); set HOST and PORT to others.") from problem
+    print(f"NL2SQL Arena: http://{'localhost' if settings.is_local else settings.host}:{port}", flush=True)
+    demo.block_thread()
+
+
+def free_port(host: str, port: int) -> int:
+    """The port itself where one can listen on it, for 0 any free one. Raises BadInput with what to set instead."""
+    try:
+        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(address[0], address[1]) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address[4])
+            trial.listen()
+            return int(trial.getsockname()[1])
+    except OSError as problem:
+        raise BadInput(_why_not(host, port, problem)) from problem
+
+
+def _why_not(host: str, port: int, problem: OSError) -> str:
+    if problem.errno == errno.EADDRINUSE:
+        return f"Port {port} is in use; stop what uses it or choose another with PORT=7861 make run."
+    if problem.errno in (errno.EACCES, errno.EPERM):
+        return f"Port {port} may not be used by this account; choose one from 1024 on, for example with PORT=7861 make run."
+    if isinstance(problem, socket.gaierror) or problem.errno == errno.EADDRNOTAVAIL:
+        return f"HOST is '{host}', which is no address of this machine; set it to 127.0.0.1, or to 0.0.0.0 for all of its addresses."
+    return f"The page cannot be served on {host} port {port} ({problem.strerror}); set HOST and PORT to others."
 
 
 if __name__ == "__main__":

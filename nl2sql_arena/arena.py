@@ -7,8 +7,9 @@ import secrets
 from dataclasses import dataclass, replace
 
 from nl2sql_arena.compare import Difference, difference
-from nl2sql_arena.engine import Cancelled
+from nl2sql_arena.engine import Cancelled, refusing_too_long
 from nl2sql_arena.errors import BadInput, Infrastructure
+from nl2sql_arena.prompts import question_key
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import Answer, Battle, Example, OnToken, Request, Winner
 
@@ -41,7 +42,8 @@ def fight(services: Services, profile: Profile, ask: Ask, on_token: OnToken | No
     """Both answers, run. Raises BadInput and ModelUnavailable."""
     battle_id = secrets.token_urlsafe(18)
     requests = [Request(battle_id, model, ask.db, ask.question) for model in ask.models]
-    answers = {answer.model: answer for answer in services.engine.answers(requests, on_token, cancelled)}
+    found = refusing_too_long(services.engine.answers(requests, on_token, cancelled))
+    answers = {answer.model: answer for answer in found}
     a, b = (answers[model] for model in ask.models)
     example = ask.example
     return Battle(
@@ -59,13 +61,9 @@ def fight(services: Services, profile: Profile, ask: Ask, on_token: OnToken | No
 
 def _split_of_typed(services: Services, ask: Ask) -> str:
     """A typed question that is a dev or test question keeps its split, so that it never becomes training data."""
-    typed = normalised(ask.question)
-    return next((each.split for each in services.examples(ask.db, "all") if normalised(each.question) == typed), "")
-
-
-def normalised(question: str) -> str:
-    """Lower-case letters and digits only: what makes two questions the same."""
-    return "".join(char for char in question.lower() if char.isalnum())
+    typed = question_key(ask.question)
+    known = (each for name in services.databases for each in services.examples(name, "all"))
+    return next((each.split for each in known if question_key(each.question) == typed), "")
 
 
 def keep(services: Services, battle: Battle, voter: str) -> None:
@@ -75,13 +73,13 @@ def keep(services: Services, battle: Battle, voter: str) -> None:
         services.store.add_battle(battle, voter, "example" if battle.example_id else "typed", revisions, verdict(battle))
 
 
-def retry(services: Services, battle: Battle) -> Battle:
+def retry(services: Services, battle: Battle, cancelled: Cancelled | None = None) -> Battle:
     """Ask the sides that our machinery failed once more. Raises Infrastructure when there are none."""
     failed = [answer.model for answer in (battle.a, battle.b) if answer.outcome == "infrastructure"]
     if not failed:
         raise Infrastructure("Both sides have answered; there is nothing to retry.")
     requests = [Request(battle.id, model, battle.db, battle.question) for model in failed]
-    fresh = {answer.model: answer for answer in services.engine.answers(requests)}
+    fresh = {answer.model: answer for answer in services.engine.answers(requests, cancelled=cancelled)}
     return replace(battle, a=fresh.get(battle.a.model, battle.a), b=fresh.get(battle.b.model, battle.b))
 
 
@@ -96,10 +94,11 @@ def vote(services: Services, battle: Battle, winner: Winner, voter: str) -> None
 
 
 def verdict(battle: Battle) -> str:
-    """One word for how the results differ: same, order, different, or incomparable when a side has no table."""
+    """One word for how the results differ: same, order, different; too_long, or incomparable when a side has no table."""
     found = compared(battle.a, battle.b)
     if found is None:
-        return "incomparable"
+        tables = all(side.outcome in ("ok", "empty") for side in (battle.a, battle.b))
+        return "too_long" if tables else "incomparable"
     return "same" if found.same else "order" if found.same_but_order else "different"
 
 

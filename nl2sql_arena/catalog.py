@@ -85,5 +85,6 @@ def revision(card: ModelCard, models: Path) -> str:
 def _files_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
-        digest.update(path.read_bytes())
+        with path.open("rb") as weights:
+            hashlib.file_digest(weights, lambda: digest)
     return digest.hexdigest()[:12]

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
 
     ask = _add(commands, "ask", _ask, "put a question to models")
     ask.add_argument("--db", required=True)
-    ask.add_argument("--models", help="comma-separated (default: the pair of minis)")
+    ask.add_argument("--models", help="comma-separated (default: ARENA_MODELS, else the pair of minis)")
     _text_or_lines(ask, "question")
 
     sql = _add(commands, "sql", _sql, "run a query in the sandbox")
@@ -116,7 +116,8 @@ def _models_of(options: argparse.Namespace) -> list[str]:
     """The models asked for, each once. Raises BadInput."""
     from nl2sql_arena.services import MINI_PAIR
 
-    chosen = list(dict.fromkeys(MINI_PAIR if options.models is None else names(options.models)))
+    default = load(os.environ).chosen_models or MINI_PAIR
+    chosen = list(dict.fromkeys(default if options.models is None else names(options.models)))
     if not chosen:
         raise BadInput("Name at least one model after --models; `models list` shows them.")
     return chosen
@@ -148,7 +149,7 @@ def _rows(lines: Iterable[bytes], *fields: str) -> Iterator[tuple[int, dict[str,
 
 
 def _ask(options: argparse.Namespace) -> None:
-    from nl2sql_arena.engine import check_question
+    from nl2sql_arena.engine import check_question, refusing_too_long
 
     models = _models_of(options)
     inputs = list(_inputs(options, "question"))
@@ -160,7 +161,8 @@ def _ask(options: argparse.Namespace) -> None:
     with _services(options) as services:
         # Requests are numbered: two lines may bear the same id, and an id is printed as it was given.
         requests = [Request(str(number), model, options.db, text) for number, (_, text) in enumerate(inputs) for model in models]
-        answers = _in_order(services.engine.answers(requests), [(each.id, each.model) for each in requests])
+        found = services.engine.answers(requests)
+        answers = _in_order(found if options.jsonl else refusing_too_long(found), [(each.id, each.model) for each in requests])
         _print((answer_json(answer) | {"id": inputs[int(answer.id)][0]} for answer in answers), options, _answer_text)
 
 
@@ -229,7 +231,8 @@ def _execution_text(row: dict[str, Any]) -> str:
         return f"{row['outcome']}: {row['message']}"
     lines = [" | ".join(column["name"] for column in row["columns"])]
     lines += [" | ".join("NULL" if cell is None else str(cell) for cell in cells) for cells in row["rows"]]
-    return "\n".join(lines) + f"\n({'more than ' if row['truncated'] else ''}{row['row_count']} rows)"
+    count = row["message"] or f"{'more than ' if row['truncated'] else ''}{row['row_count']} rows"
+    return "\n".join(lines) + f"\n({count})"
 
 
 def _list(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:

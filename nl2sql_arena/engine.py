@@ -6,8 +6,7 @@ Answer with outcome `infrastructure`, which counts for nobody.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nl2sql_arena import backends, prompts
@@ -33,6 +32,8 @@ Cancelled = Callable[[], bool]
 Generate = Callable[[Sequence[GenerationRequest], OnToken | None, Cancelled | None], Iterator[Completion]]
 NOTHING = Prepared(sql="", formatted="")
 STOPPED = "Stopped before this side had finished; ask again."
+TOO_LONG = "This question is too long for one of these models with this database's tables; ask it shorter."
+"""The `failure` of an answer whose prompt does not fit. It names neither a model nor its room, which would tell blind sides apart."""
 
 
 class Engine:
@@ -63,31 +64,33 @@ class Engine:
     ) -> Iterator[Answer]:
         """One answer a request, as they finish; `id` and `model` together tell requests apart.
 
+        Those that are too long come first, with `completion.failure` TOO_LONG, before anything is generated.
         Raises BadInput (question, names), ModelUnavailable and BadDatabase before the first answer.
         """
         for request in requests:
             check_question(request.question)
-        prompts_or_why = [(request, self._prompt(request)) for request in requests]
+        prompted = [(request, self._prompt(request)) for request in requests]
         ready: list[GenerationRequest] = []
         wanted: dict[tuple[str, str], tuple[Request, Prompt]] = {}
-        for request, prompt in prompts_or_why:
-            if isinstance(prompt, Prompt):
+        for request, prompt in prompted:
+            if prompt:
                 ready.append(GenerationRequest(request.id, request.model, prompt, self._cards[request.model].generation))
                 wanted[request.id, request.model] = request, prompt
             else:
-                yield self._failed(request, Prompt("", ""), prompt)
+                unasked = Completion(request.id, request.model, "", 0, 0, 0.0, 0.0, "stop", TOO_LONG)
+                yield self._answer(request, Prompt("", ""), unasked, limits)
         for completion in self.generate(ready, on_token, cancelled):
             yield self._answer(*wanted[completion.id, completion.model], completion, limits)
 
-    def _prompt(self, request: Request) -> Prompt | str:
-        """The prompt, or why this model cannot be asked this question."""
+    def _prompt(self, request: Request) -> Prompt | None:
+        """None when no prompt fits this model."""
         schema = self.database(request.db).schema()
         backend, card = self.backend(request.model), self._cards[request.model]
         room = min(backend.context, card.context) - card.generation.max_new_tokens
         try:
             return prompts.build(card.format, request.question, schema, backend.count_tokens, room)
-        except BadInput as problem:
-            return str(problem)
+        except BadInput:
+            return None
 
     def database(self, name: str) -> Database:
         """Raises BadInput for an unknown name."""
@@ -109,15 +112,26 @@ class Engine:
             yield from self.backend(model).generate([request for request in requests if request.model == model], on_token, cancelled)
 
     def _answer(self, request: Request, prompt: Prompt, completion: Completion, limits: Limits) -> Answer:
-        if completion.failure or completion.finish_reason == "cancelled":
-            return self._failed(request, prompt, completion.failure or STOPPED, completion)
+        """The completion with what became of it."""
         began = time.perf_counter()
-        try:
-            prepared, execution = self._judged(request, completion, prompt, limits)
-        except Infrastructure as problem:
-            return self._failed(request, prompt, str(problem), completion)
-        answer = self._failed(request, prompt, "", completion)
-        return replace(answer, prepared=prepared, execution=execution, seconds=completion.seconds + time.perf_counter() - began)
+        prepared, execution = NOTHING, Execution("infrastructure", message=completion.failure or STOPPED)
+        if not completion.failure and completion.finish_reason != "cancelled":
+            try:
+                prepared, execution = self._judged(request, completion, prompt, limits)
+            except Infrastructure as problem:
+                execution = Execution("infrastructure", message=str(problem))
+        return Answer(
+            id=request.id,
+            model=request.model,
+            db=request.db,
+            question=request.question,
+            prompt=prompt,
+            completion=completion,
+            prepared=prepared,
+            execution=execution,
+            precision=self._loaded[request.model].precision,
+            seconds=completion.seconds + time.perf_counter() - began,
+        )
 
     def _judged(self, request: Request, completion: Completion, prompt: Prompt, limits: Limits) -> tuple[Prepared, Execution]:
         path = self.database(request.db).path()
@@ -131,19 +145,13 @@ class Engine:
             return prepared, Execution("error", error_kind="syntax", message="The model wrote no SQL.")
         return prepared, self._sandbox.run(path, prepared.sql, limits)
 
-    def _failed(self, request: Request, prompt: Prompt, message: str, completion: Completion | None = None) -> Answer:
-        empty = Completion(request.id, request.model, "", 0, 0, 0.0, 0.0, "stop", message)
-        return Answer(
-            id=request.id,
-            model=request.model,
-            db=request.db,
-            question=request.question,
-            prompt=prompt,
-            completion=completion or empty,
-            prepared=NOTHING,
-            execution=Execution("infrastructure", message=message),
-            precision=self._loaded[request.model].precision if request.model in self._loaded else "",
-        )
+
+def refusing_too_long(answers: Iterable[Answer]) -> Iterator[Answer]:
+    """The answers to one question. Raises BadInput before anything is generated when it is too long for one of its models."""
+    for answer in answers:
+        if answer.completion.failure == TOO_LONG:
+            raise BadInput(TOO_LONG)
+        yield answer
 
 
 def check_question(question: str) -> None:

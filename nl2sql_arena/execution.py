@@ -130,13 +130,21 @@ def fetch(connection: duckdb.DuckDBPyConnection, sql: str, job: dict[str, Any], 
         connection.execute(cast_query(sql, [cells.exact_type(kind, dates=True) for _, kind in described]))
         rows, truncated = fetch_rows(connection, job, deadline)
     shown = described[:DISPLAY_COLUMNS] if job["cell_chars"] else described
+    narrowed = len(shown) < len(described)
     return {
         "outcome": "ok" if rows or truncated else "empty",
         "columns": [[name, str(kind)] for name, kind in shown],
         "rows": rows,
         "row_count": len(rows),
-        "truncated": truncated or len(shown) < len(described),
+        "truncated": truncated or narrowed,
+        "message": columns_words(len(shown), len(described), len(rows), truncated) if narrowed else "",
     }
+
+
+def columns_words(shown: int, columns: int, rows: int, truncated: bool) -> str:
+    """What a result that is too wide holds."""
+    count = f"the first {rows:,} rows" if truncated else "the only row" if rows == 1 else f"all {rows:,} rows"
+    return f"Too wide: only the first {shown} of {columns:,} columns were fetched, of {count}."
 
 
 def cast_query(sql: str, casts: list[str | None]) -> str:

@@ -47,7 +47,14 @@ def on_gpu(generate: Callable[..., Any]) -> Callable[..., Any]:
         return generate
 
     @spaces.GPU(duration=GPU_SECONDS)  # type: ignore[untyped-decorator]
-    def generate_on_gpu(requests: Any) -> Any:
+    def one_question(requests: Any) -> Any:
         yield from generate(requests, None, None)
 
-    return lambda requests, _on_token=None, _cancelled=None: generate_on_gpu(requests)
+    def all_questions(requests: Any, _on_token: Any = None, cancelled: Any = None) -> Any:
+        """One slot for each question, which both models share; a cancelled run asks for no further slot."""
+        for number, identity in enumerate(dict.fromkeys(request.id for request in requests)):
+            if number and cancelled and cancelled():
+                return
+            yield from one_question([request for request in requests if request.id == identity])
+
+    return all_questions

@@ -4,13 +4,12 @@ Each format is the one its model was tuned on; a wrong prompt decides a comparis
 are facts of their models, stated where each is from. Not covered: fetching the schema or counting tokens, which callers pass in.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from nl2sql_arena import schema as ddl
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.types import Column, ForeignKey, Prompt, Schema, Table
+from nl2sql_arena.types import Prompt, Schema, Table
 
 ABSTENTION = "I do not know"
 FENCE = "```"
@@ -87,10 +86,7 @@ def build(format_name: str, question: str, schema: Schema, count_tokens: Callabl
         dropped = [*dropped, *names]
         if count_tokens(prompt.text) <= room:
             return replace(prompt, pruned=tuple(dropped))
-    raise BadInput(
-        f"The question and the smallest useful part of this schema do not fit into {room} tokens; "
-        "ask a shorter question or choose a model with a longer context."
-    )
+    raise BadInput("This question is too long for this model with this database's tables; ask it shorter.")
 
 
 def prunings(question: str, schema: Schema) -> list[tuple[Schema, tuple[str, ...]]]:
@@ -142,9 +138,6 @@ def _line(question: str) -> str:
     return " ".join(question.split())
 
 
-def fingerprint(format_name: str) -> str:
-    """A hash of how a format renders one fixed schema: weights trained here on another rendering must be trained again."""
-    parent = Table("owners", (Column("id", "INTEGER", "key", False), Column("name", "VARCHAR")), ("id",))
-    child = Table("cats", (Column("owner_id", "INTEGER"), Column("born", "DATE")), (), (ForeignKey(("owner_id",), "owners", ("id",)),))
-    prompt = FORMATS[format_name]("How many cats does Ann have?", Schema("fixed", (parent, child)), True)
-    return hashlib.sha256(repr((prompt.prefix, prompt.suffix, prompt.stop)).encode()).hexdigest()[:12]
+def question_key(question: str) -> str:
+    """Lower-case letters and digits only: what makes two questions the same."""
+    return "".join(char for char in question.lower() if char.isalnum())

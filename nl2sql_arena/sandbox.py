@@ -34,6 +34,13 @@ HEAD_BYTES = 4_000_000
 """Bytes of a reply besides its rows."""
 PREPARE_CHARS = 100_000
 FALLBACK_CHARS = 10_000
+NOT_PREPARED = {
+    "late": "not parsed in time, kept as written",
+    "memory": "parsing it took too much memory, kept as written",
+    "too_long": "it became too long by parsing, kept as written",
+    "crashed": "the parser broke down on it, kept as written",
+}
+"""What is said of a text whose parsing cost a worker its life, by `LostError.why`; "killed" never gets here."""
 FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
 
 
@@ -165,14 +172,14 @@ class Sandbox:
         return Execution(columns=columns, rows=tuple(map(tuple, reply["rows"])), **fields)
 
     def prepare(self, path: Path, text: str, dialect: str, stop: tuple[str, ...] = ()) -> Prepared:
-        """`sql.prepare` on a model's text, in a worker; text that takes too long comes back as it is. Raises Infrastructure."""
+        """`sql.prepare` on a model's text, in a worker; text that costs too much comes back as it is. Raises Infrastructure."""
         if len(text) > PREPARE_CHARS:
             return _unprepared(text, "the text is too long to be parsed")
         job = {"kind": "prepare", "path": str(path), "text": text, "dialect": dialect, "stop": stop, "seconds": self.prepare_seconds}
         try:
             fields = self._reply(job, self.prepare_seconds, HEAD_BYTES)["prepared"]
-        except LostError:
-            return _unprepared(text, "not parsed in time, kept as written")
+        except LostError as lost:
+            return _unprepared(text, NOT_PREPARED[lost.why])
         return Prepared(**fields | {"repairs": tuple(fields["repairs"])})
 
     def _reply(self, job: dict[str, Any], seconds: float, cap: int) -> dict[str, Any]:

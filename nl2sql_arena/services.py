@@ -1,7 +1,8 @@
 """The one place where parts are joined, for app, command line and tests."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from nl2sql_arena import catalog, database
 from nl2sql_arena.database import Database
@@ -58,36 +59,52 @@ def open_services(settings: Settings) -> Services:
     return Services(settings, cards, databases, sandbox, Engine(cards, settings.models, databases, sandbox), store)
 
 
-def choose_profile(services: Services, has_gpu: bool, hardware: str) -> Profile:
+Announce = Callable[[str], None]
+"""Is given a line just before each model is loaded, which may take long."""
+
+
+def choose_profile(services: Services, has_gpu: bool, hardware: str, announce: Announce = lambda _line: None) -> Profile:
     """The contestants to open with: on a GPU the real pair, loaded now; the minis without one, or with the reason when loading fails."""
     settings = services.settings
     if settings.profile not in PROFILES:
         raise BadInput(f"ARENA_PROFILE is '{settings.profile}'; set it to one of {', '.join(PROFILES)}.")
     if settings.chosen_models:
-        return _chosen(services, settings.chosen_models, hardware)
+        return _chosen(services, settings.chosen_models, hardware, announce)
     if settings.profile == "real" or (settings.profile == "auto" and has_gpu):
-        real = _profile(services, "real", REAL_PAIR, hardware)
-        return real if real.running else _profile(services, "mini", MINI_PAIR, hardware, f"The real pair is not running: {real.reason}")
+        real = _profile(services, "real", REAL_PAIR, hardware, announce)
+        if real.running:
+            return real
+        return _profile(services, "mini", MINI_PAIR, hardware, announce, f"The real pair is not running: {real.reason}")
     reason = "" if has_gpu else "No CUDA GPU was found, so the real pair cannot run here."
-    return _profile(services, "mini", MINI_PAIR, hardware, reason)
+    return _profile(services, "mini", MINI_PAIR, hardware, announce, reason)
 
 
-def _chosen(services: Services, names: tuple[str, ...], hardware: str) -> Profile:
+def _chosen(services: Services, names: tuple[str, ...], hardware: str, announce: Announce) -> Profile:
     unknown = [name for name in names if name not in services.cards]
     if unknown or len(names) != 2 or names[0] == names[1]:
         raise BadInput(f"ARENA_MODELS must name two of {', '.join(services.cards)}, separated by a comma.")
     kinds = {services.cards[name].kind for name in names} - {"baseline"}
     if len(kinds) > 1:
         raise BadInput("ARENA_MODELS mixes a mini with a real model; they are never compared, choose two of one kind.")
-    return _profile(services, kinds.pop() if kinds else "baseline", (names[0], names[1]), hardware)
+    return _profile(services, kinds.pop() if kinds else "baseline", (names[0], names[1]), hardware, announce)
 
 
-def _profile(services: Services, kind: Kind, pair: tuple[str, str], hardware: str, reason: str = "") -> Profile:
+def _profile(services: Services, kind: Kind, pair: tuple[str, str], hardware: str, announce: Announce, reason: str = "") -> Profile:
     """The profile with its pair loaded, or with the reason why it could not be."""
     running: tuple[str, ...] = ()
     try:
-        running = tuple(services.engine.backend(name).precision for name in pair)
+        for name in pair:
+            announce(loading_line(services.cards[name], services.settings.models))
+            running += (services.engine.backend(name).precision,)
     except ArenaError as problem:
-        reason = f"{reason} {problem}".strip()
+        running, reason = (), f"{reason} {problem}".strip()
     models = tuple(name for name, card in services.cards.items() if card.kind in (kind, "baseline"))
     return Profile(kind, pair, models, hardware, running, reason)
+
+
+def loading_line(card: ModelCard, models: Path) -> str:
+    """What to say before a model is loaded: its title and, where its weights come from the hub, how much the first time fetches."""
+    if card.backend != "local" or (models / card.name / card.base.id).is_dir():
+        return f"Loading {card.title} ..."
+    size = f"; about {card.download_gb} GB" if card.download_gb else ""
+    return f"Loading {card.title} (the first start downloads it{size}) ..."

@@ -4,7 +4,7 @@ A model's mistake is a record (`Execution.outcome`); our own mistake is an excep
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Split = Literal["arena", "dev", "test"]
@@ -87,7 +87,10 @@ class Generation:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One contestant, as `models/<name>/card.toml` states it."""
+    """One contestant, as `models/<name>/card.toml` states it.
+
+    `training_prompt_hash` is of the prompt that weights made here have learned; `download_gb` about what the hub sends, 0 if not known.
+    """
 
     name: str
     title: str
@@ -104,6 +107,7 @@ class ModelCard:
     generation: Generation = Generation()
     notes: str = ""
     training_prompt_hash: str = ""
+    download_gb: int = 0
 
 
 @dataclass(frozen=True)
@@ -241,7 +245,6 @@ class Battle:
     profile: str
     a: Answer
     b: Answer
-    created: str = ""
 
 
 @dataclass(frozen=True)
@@ -265,14 +268,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class Tally:
-    """Votes of one pair of models, counted for the first."""
+    """Votes of one pair of models, cast blind or with the names shown, counted for the first."""
 
     first: str
     second: str
+    blind: bool = True
     wins: int = 0
     losses: int = 0
     ties: int = 0
     both_bad: int = 0
     voters: int = 0
-    flagged: int = 0
-    decisive: Interval | None = field(default=None)
+    decisive: Interval | None = None

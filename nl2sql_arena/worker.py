@@ -4,6 +4,7 @@ What holds: the database file is opened read-only with files, network, extension
 The process starts in an empty folder, without the app's environment, and can write no byte to a file. Address space is 1 GiB, CPU time the
 job's seconds + 2, and a query is interrupted at its limit; a parser that cannot be interrupted is killed by the parent (`sandbox`).
 Not covered: the kernel's own isolation (use a container for that), and reading files through a bug of DuckDB that evades all of this.
+Only `vetting` keeps the database file's path from a query: DuckDB 2.0 resolves links and relative names, and shows it in its system tables.
 
 Protocol, over one socket (file descriptor 0): frames of four bytes length, big-endian, then JSON. A job names its kind, `run` or `prepare`;
 the reply is {"spent": bool} with "execution", "prepared" or "failure". `spent` asks the parent for a new worker.

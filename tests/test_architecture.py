@@ -28,7 +28,7 @@ HOMES = {
     "gradio": ("ui/",),
     "duckdb": ("database.py", "worker.py", "execution.py", "vetting.py"),
     "sqlalchemy": ("votes/",),
-    "sqlglot": ("sql.py", "difficulty.py", "compare.py", "explain.py", "vetting.py", "training/"),
+    "sqlglot": ("sql.py", "difficulty.py", "compare.py", "training/"),
     "sqlparse": ("sql.py",),
 }
 

@@ -152,5 +152,5 @@ def test_what_was_left_out_is_named_and_gone() -> None:
 
 
 def test_the_error_of_a_prompt_that_never_fits_says_what_to_do() -> None:
-    with pytest.raises(BadInput, match="shorter question"):
+    with pytest.raises(BadInput, match="ask it shorter"):
         prompts.build("mini", "word " * 100, SHOP, tokens, 50)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql_arena import database
+from nl2sql_arena import database, wire
 from nl2sql_arena import sandbox as sandbox_module
 from nl2sql_arena.errors import Infrastructure
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.types import DISPLAY, SCORE, Execution, Limits
+from nl2sql_arena.ui import render
 
 SHORT = replace(DISPLAY, seconds=0.5)
 ENDLESS = "SELECT sum(hash(range)) FROM range(1000000000000)"
@@ -237,6 +238,12 @@ def test_display_is_cut_and_says_so(sandbox: Sandbox, db_file: Path) -> None:
     assert nested.endswith("…")
     wide = sandbox.run(db_file, "SELECT " + ", ".join(f"{i} AS c{i}" for i in range(250)), DISPLAY)
     assert (len(wide.columns), len(wide.rows[0]), wide.truncated) == (200, 200, True)
+    assert wide.message == "Too wide: only the first 200 of 250 columns were fetched, of the only row."
+    assert wide.message in render.result(wide)
+    assert "more than" not in render.result(wide)
+    both = sandbox.run(db_file, "SELECT " + ", ".join(f"1 AS c{i}" for i in range(201)) + " FROM range(1001)", DISPLAY)
+    assert both.message == "Too wide: only the first 200 of 201 columns were fetched, of the first 1,000 rows."
+    assert f"First 200 rows. {both.message}" in render.result(both)
     heavy = sandbox.run(db_file, "SELECT repeat('x', 1900), repeat('y', 1900) FROM range(900)", DISPLAY)
     assert heavy.truncated
     assert 400 < heavy.row_count < 530
@@ -274,6 +281,24 @@ def test_a_text_that_costs_too_much_comes_back_as_it_is(sandbox: Sandbox, db_fil
     assert prepared.sql == prepared.formatted == text[:10_000]
     assert len(prepared.repairs) == 1
     assert values(sandbox.run(db_file, "SELECT 42", DISPLAY)) == [42]
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        ("time.sleep(60)", "not parsed in time"),
+        (f"sys.exit({wire.MEMORY_EXIT})", "too much memory"),
+        ("os.abort()", "broke down"),
+        ("s.sendall(b'\\x7f' * 100); time.sleep(60)", "too long"),
+    ],
+)
+def test_why_a_text_was_not_prepared_is_said(db_file: Path, monkeypatch: pytest.MonkeyPatch, ending: str, said: str) -> None:
+    ready = "import os, socket, sys, time; s = socket.socket(fileno=0); s.sendall(b'\\0\\0\\0\\5ready'); s.recv(9); "
+    monkeypatch.setattr(sandbox_module, "BOOT", ready + ending)
+    with Sandbox(workers=1, prepare_seconds=0.3) as pool:
+        prepared = pool.prepare(db_file, "SELECT 1", "duckdb")
+    assert prepared.sql == "SELECT 1"
+    assert said in prepared.repairs[0]
 
 
 def test_preparing_runs_nothing(sandbox: Sandbox, db_file: Path, tmp_path: Path) -> None:

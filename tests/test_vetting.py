@@ -64,6 +64,22 @@ BENIGN = [
     "EXPLAIN SELECT * FROM orders",
     "/* why */ explain analyze SELECT count(*) FROM orders",
     "EXPLAIN PIVOT orders ON status USING count(*)",
+    "PIVOT tiny.main.orders ON status, person_id % 3 USING count(*) -- ON (",
+    "PIVOT orders ON status -- both",
+    "PIVOT orders ON /* ( */ status || ')' USING count(*);",
+    "PIVOT people JOIN orders ON people.id = person_id ON status USING count(*) GROUP BY city ORDER BY 1 LIMIT 3",
+    "PIVOT (PIVOT orders ON status USING count(*) GROUP BY person_id) ON person_id USING first(paid)",
+    "WITH p AS (PIVOT orders ON status USING count(*)), q AS (PIVOT people ON city) SELECT * FROM p JOIN q USING (id)",
+    "SELECT * FROM (PIVOT orders ON date_trunc('month', placed) USING sum(amount)) p JOIN people ON p.person_id = people.id",
+    "PIVOT orders ON CASE WHEN amount > 9 THEN 'é' ELSE 'low' END USING count(*) GROUP BY person_id UNION ALL SELECT 1, 2, 3",
+    "SELECT * FROM (PIVOT Tiny.orders ON status USING count(*)) p JOIN tiny.people q ON p.person_id = q.id",
+    "PIVOT orders ON `status` USING count(*)",
+    "WITH Ä AS (SELECT 1) FROM Ä",
+    "WITH BIG AS (SELECT 1) FROM big",
+    "WITH RECURSIVE people AS (SELECT id FROM people UNION ALL SELECT id + 1000 FROM people WHERE id < 1000) SELECT count(*) FROM people",
+    "WITH people AS (SELECT id FROM people) SELECT count(*) FROM people",
+    "WITH RECURSIVE a AS (SELECT 1 n), t AS (SELECT n FROM a UNION ALL (WITH u AS (SELECT n + 1 n FROM t) FROM u WHERE n < 5)) FROM t",
+    "WITH a AS (SELECT 1 AS n) SELECT 1 UNION SELECT n FROM a ORDER BY (SELECT n FROM a) LIMIT (SELECT n FROM a)",
 ]
 
 REFUSED = [
@@ -204,7 +220,108 @@ UNKNOWN = [
     "PIVOT nosuch ON a",
     "WITH a AS (PIVOT duckdb_databases ON path), duckdb_databases AS (SELECT 1) FROM a",
     "SELECT * FROM people JOIN os USING (id)",
+    # a CTE's name where the CTE is not in scope
+    "WITH RECURSIVE t AS (SELECT 1 AS n FROM t UNION ALL SELECT n + 1 FROM t WHERE n < 5) FROM t",
+    "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL (WITH RECURSIVE u AS (FROM u UNION ALL FROM u) FROM u)) FROM t",
+    "WITH RECURSIVE t(n) USING KEY (n) AS (SELECT n FROM recurring.t UNION SELECT n + 1 FROM t WHERE n < 5) FROM t",
+    "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n FROM t) FROM recurring.t",
+    "WITH RECURSIVE t AS (SELECT * FROM t) FROM t",
+    "WITH t AS (SELECT 1) FROM recurring.t",
+    "WITH t AS (SELECT 1) FROM main.t",
+    "WITH t AS (SELECT 1) FROM tiny.t",
+    'WITH t AS (SELECT 1) FROM "tiny-0123456789ab".t',
+    "WITH t AS (FROM t) FROM t",
+    "WITH t AS MATERIALIZED (FROM t) FROM t",
+    "WITH t AS NOT MATERIALIZED (SELECT 1 UNION FROM t) FROM t",
+    "(WITH t AS (SELECT 1) FROM t) UNION FROM t",
+    "SELECT (WITH t AS (SELECT 1) FROM t) FROM t",
+    "SELECT (WITH t AS (SELECT 1) FROM t) FROM people WHERE id IN (FROM t)",
+    "SELECT * FROM people p, LATERAL (WITH t AS (SELECT p.id) FROM t) q, LATERAL (FROM t) r",
+    "PIVOT (WITH t AS (SELECT 1 AS x) FROM t) ON x USING (SELECT count(*) FROM t)",
+    'WITH "\u212a" AS (SELECT 1) FROM k',
+    "WITH ä AS (SELECT 1) FROM Ä",
+    'PIVOT (WITH "\u212a" AS (SELECT 1 AS x) FROM k) ON x',
 ]
+
+SYSTEM = ["duckdb_databases", "sqlite_master", "duckdb_settings()", "information_schema.schemata", '"Duckdb_Databases"', "pg_class"]
+SYSTEM_READS = [
+    "FROM {}",
+    "SELECT (SELECT count(*) FROM {})",
+    "SELECT * FROM people p WHERE EXISTS (SELECT p.id FROM {})",
+    "SELECT * FROM people, LATERAL (FROM {}) x",
+    "FROM people UNION ALL BY NAME FROM {}",
+    "SELECT 1 ORDER BY (SELECT count(*) FROM {})",
+    "SELECT 1 LIMIT (SELECT count(*) FROM {})",
+    "SELECT sum(id) OVER (ORDER BY (SELECT count(*) FROM {})) FROM people",
+    "SELECT [(SELECT count(*) FROM {}) FOR x IN [1]]",
+    "SUMMARIZE FROM {}",
+    "DESCRIBE FROM {}",
+    "EXPLAIN ANALYZE FROM {}",
+    "PIVOT {} ON path",
+    "PIVOT (FROM {}) ON path",
+    "PIVOT people JOIN {} ON true ON city",
+    "PIVOT people ON city IN (SELECT path FROM {})",
+    "PIVOT people ON (SELECT max(path) FROM {})",
+    "PIVOT people ON city USING max((SELECT path FROM {}))",
+    "UNPIVOT {} ON path",
+    "WITH p AS (PIVOT people ON city) FROM {}",
+    "WITH p AS (PIVOT people ON city) SELECT * FROM p, LATERAL (FROM {}) x",
+    "WITH p AS (PIVOT people ON city) FROM (SUMMARIZE FROM {})",
+    "WITH a AS (FROM {}) FROM a",
+    "WITH a AS MATERIALIZED (FROM {}) FROM a",
+    "WITH RECURSIVE a AS (FROM {} UNION ALL FROM a) FROM a",
+    "WITH RECURSIVE a AS (SELECT 1 UNION ALL FROM {}) FROM a",
+    "WITH RECURSIVE a(n) USING KEY (n) AS (SELECT 1 UNION FROM {}) FROM a",
+    "WITH RECURSIVE {} AS (SELECT path FROM {} UNION ALL SELECT path FROM {} WHERE false) FROM {}",
+    "WITH {} AS (FROM {}) FROM {}",
+    "WITH {} AS (SELECT 1) FROM {}",
+    "WITH {} AS (SELECT 1) SELECT * FROM (PIVOT {} ON path)",
+    "SELECT * FROM (WITH {} AS (SELECT 1) FROM {}) x, {}",
+    "FROM main.{}",
+    "FROM system.main.{}",
+    'FROM "tiny-0123456789ab".{}',
+    "FROM tiny.{}",
+    "FROM /* */ {} -- x",
+]
+PIVOT_SOURCES = [
+    "people, LATERAL {} g",
+    "people JOIN LATERAL {} ON true",
+    "people CROSS JOIN {}",
+    "people SEMI JOIN {} ON true",
+    "people POSITIONAL JOIN {}",
+    "people ASOF JOIN {} ON true",
+    "({})",
+    "(FROM {})",
+    "g: {}",
+    "{} WITH ORDINALITY",
+    "{} TABLESAMPLE 3",
+    "main.{}",
+    "system.main.{}",
+    "(people JOIN {} ON true)",
+    "(PIVOT {} ON file)",
+    "(UNPIVOT {} ON file)",
+    "(SUMMARIZE FROM {})",
+    "(DESCRIBE FROM {})",
+    "people WHERE id IN (FROM {})",
+]
+FILES_IN_PIVOTS = [
+    "WITH p AS (PIVOT people ON city) FROM (SUMMARIZE 'secret.csv')",
+    "WITH p AS (PIVOT people ON city) FROM (DESCRIBE 'secret.csv')",
+    "WITH show AS (SELECT 1) SELECT * FROM (PIVOT people ON city), (SHOW DATABASES)",
+    "WITH show AS (SELECT 1) SELECT * FROM (PIVOT people ON city), (SHOW ALL TABLES)",
+    "WITH p AS (PIVOT people ON city) FROM 'secret.csv'",
+    "PIVOT duckdb_tables('x')\u3000ON\u00a0path",
+    "PIVOT\u200bpeople ON city, \u00a0gl\u200bob",
+    "PIVOT people ON city USING max(getvariable('x'))",
+    "PIVOT people ON current_setting('threads')",
+    "PIVOT people ON city USING max(current_query())",
+    "PIVOT people ON city USING count(*); PIVOT people ON city",
+    "PIVOT people ON city IN (SELECT city FROM people) USING count(*)",
+]
+
+
+TRIED = [read.replace("{}", table) for read in SYSTEM_READS for table in SYSTEM]
+TRIED += ["SELECT * FROM (PIVOT people ON city) q, " + source.replace("{}", "glob('*')") for source in PIVOT_SOURCES]
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +344,47 @@ def test_what_could_do_harm_is_not_run(connection: duckdb.DuckDBPyConnection, sq
     if isinstance(caught.value, vetting.RejectedError):
         assert "\n" not in message
         assert message.endswith(".")
+
+
+@pytest.mark.parametrize("sql", TRIED + FILES_IN_PIVOTS)
+def test_reads_system_tables_or_files_refused(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """By a scope that is not one, a CTE of that name, or a PIVOT, of which DuckDB gives no tree."""
+    with pytest.raises((vetting.RejectedError, duckdb.ParserException)):
+        vetting.vet(connection, sql, CATALOGUE)
+
+
+@pytest.mark.parametrize("name", ["duc\u212adb_databases", "DUC\u212aDB_DATABASES", "\u017fqlite_master"])
+def test_letters_that_only_python_folds_are_other_letters(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """The Kelvin sign is no k, and a long s no s: such a CTE is not the system's table, and does not hide it either."""
+    plain = name.lower().replace("\u017f", "s")
+    assert connection.execute(vetting.vet(connection, f'WITH "{name}" AS (SELECT 1) FROM "{name}"', CATALOGUE)).fetchall() == [(1,)]
+    with pytest.raises(vetting.RejectedError, match="There is no table"):
+        vetting.vet(connection, f'WITH "{name}" AS (SELECT 1) FROM {plain}', CATALOGUE)
+
+
+def test_functions_are_denied_in_any_spelling(connection: duckdb.DuckDBPyConnection) -> None:
+    for name in vetting.DENIED_FUNCTIONS:
+        for spelt in (name, name.upper(), f'"{name}"', f"main.{name}", f'system.main."{name.title()}"', f"{name} /* */ "):
+            for sql in (f"SELECT {spelt}('x')", f"PIVOT people ON city USING max({spelt}('x'))", f"PIVOT people ON ({spelt}(city))"):
+                with pytest.raises((vetting.RejectedError, duckdb.ParserException), match=f"(?i){name}|syntax"):
+                    vetting.vet(connection, sql, CATALOGUE)
+
+
+def test_the_lexer_counts_bytes_of_every_letter() -> None:
+    """What is put around the columns of a PIVOT must never fall inside a word."""
+    for letter in map(chr, [*range(1, 0xD800), *range(0xE000, 0x11000), 0x1F600]):
+        if letter not in "'\"`":
+            text = f"a{letter}b '{letter}' \"{letter}\" c"
+            assert duckdb.tokenize(text)[-1][0] == len(text.encode()) - 1
+
+
+def test_no_cte_can_be_named_like_a_system_table(connection: duckdb.DuckDBPyConnection) -> None:
+    found = connection.execute("SELECT view_name FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'").fetchall()
+    found += connection.execute("SELECT table_name FROM duckdb_tables() WHERE internal").fetchall()
+    assert ("duckdb_databases",) in found
+    for (name,) in found:
+        with pytest.raises(vetting.RejectedError, match="may not be named"):
+            vetting.vet(connection, f"WITH {name.upper()} AS (SELECT 1) SELECT 1", CATALOGUE)
 
 
 @pytest.mark.parametrize("sql", UNKNOWN)

@@ -83,8 +83,7 @@ def load(card: ModelCard, folder: Path) -> "Local":
 
 
 def _load(card: ModelCard, folder: Path) -> "Local":
-    quiet: Any = transformers_logging
-    quiet.disable_progress_bar()
+    _without_loading_bars()
     source = _source(card, card.base, folder)
     options: dict[str, Any] = {"revision": card.base.revision or None, "trust_remote_code": False}
     config = AutoConfig.from_pretrained(source, **options)
@@ -100,6 +99,12 @@ def _load(card: ModelCard, folder: Path) -> "Local":
         model = _adapted(model, card, card.adapter, folder, merge=not plan.quantised)
     longest = int(getattr(config, "max_position_embeddings", 0) or card.context)
     return Local(model.eval(), tokenizer, plan, min(card.context, longest) if card.context else longest)
+
+
+def _without_loading_bars() -> None:
+    """No bar for reading weights into memory; the hub's bars for a download, which may take minutes, stay."""
+    quiet: Any = transformers_logging
+    quiet.set_tqdm_hook(lambda _bar, args, kwargs: quiet.EmptyTqdm(*args, **kwargs))
 
 
 def choose(precision: str, parameters: int) -> Plan:

@@ -33,8 +33,8 @@ from nl2sql_arena.training.rows import Packer, Rows
 from nl2sql_arena.types import Column, ForeignKey, Generation, ModelCard, Schema, Table, Weights
 
 Log = Callable[[str], None]
-CONTEXT = 512
-"""Longest prompt plus answer of a mini, in tokens."""
+POSITIONS = 512
+"""Tokens for which a mini has positions, more than `CONTEXT` asks for."""
 ROWS_A_MINUTE = 900
 """Rows that one chain is expected to read at most; with fewer at hand it reads some twice."""
 EVALUATED = 60
@@ -43,6 +43,9 @@ RESERVE = 0.06
 """Share of all minutes that is kept for evaluating."""
 PROGRESS_SECONDS = 10.0
 LONGEST_ANSWER = 160
+CONTEXT = rows.LONGEST_PROMPT + LONGEST_ANSWER
+"""Longest prompt plus answer of a mini, in tokens: no prompt is longer than those it learned from."""
+KINDS = ("random", "sample")
 TOKENIZER_WORLDS, TOKENIZER_PAIRS = 400, 12
 FIGURES, PROGRESS = "training.json", "training.jsonl"
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "duckdb")
@@ -74,8 +77,11 @@ class Job:
     def tokenizer(self) -> Any:
         return AutoTokenizer.from_pretrained(self.work / "tokenizer")
 
-    def rows(self, kind: str) -> Path:
-        return self.work / f"{kind}.npz"
+    def rows(self, kind: str, part: int) -> Path:
+        return self.work / f"{kind}-{part}.npz"
+
+    def parts(self, kind: str) -> list[Path]:
+        return sorted(self.work.glob(f"{kind}-*.npz"))
 
 
 def train_minis(
@@ -101,21 +107,21 @@ def train_minis(
         job = Job(Path(work), models, places, data.measured_on(databases), seed, evaluated)
         make_tokenizer(job)
         log(f"tokenizer ready after {time.monotonic() - began:.0f} s")
-        count = max(16, round(ROWS_A_MINUTE * minutes * _longest(chains)))
-        counts = {"random": count, "sample": count // 2}  # a sample row takes five times as long to draw, for its queries are run
-        _together([(make_rows, (job, kind, size)) for kind, size in counts.items()], log, models)
+        counts = {kind: max(16, round(ROWS_A_MINUTE * minutes * _longest(chains, kind))) for kind in KINDS}
+        # A sample row takes long to draw, for its queries are run: fewer of them, and in two processes.
+        halves = [("sample", half, counts["sample"] * 3 // 8) for half in range(2)]
+        _together([(make_rows, (job, *part)) for part in (*halves, ("random", 0, counts["random"]))], log, models)
         seconds = max(1.0, minutes * 60 * (1 - RESERVE) - (time.monotonic() - began))
         log(f"rows ready after {time.monotonic() - began:.0f} s; training for {seconds:.0f} s")
         _together([(follow, (job, chain, seconds)) for chain in chains], log, models)
         return measure(job, chosen.values(), log)
 
 
-def _longest(chains: list[list[Recipe]]) -> float:
+def _longest(chains: list[list[Recipe]], kind: str) -> float:
     """The largest share of the time that a chain spends on one kind of rows."""
     return max(
-        sum(stage.share * (stage.sample if sample else 1 - stage.sample) for each in chain for stage in each.stages)
+        sum(stage.share * (stage.sample if kind == "sample" else 1 - stage.sample) for each in chain for stage in each.stages)
         for chain in chains
-        for sample in (True, False)
     )
 
 
@@ -154,26 +160,27 @@ def make_tokenizer(job: Job) -> None:
     worlds = [grammar.random_world(rng) for _ in range(TOKENIZER_WORLDS)]
     sample = [grammar.sample_world(database) for database in job.databases.values()]
     texts = data.texts(worlds + sample * (TOKENIZER_WORLDS // 8 // max(1, len(sample))), rng, TOKENIZER_PAIRS, job.apart)
-    tokenizer.build(texts).save_pretrained(job.work / "tokenizer")
+    known = [phrase for world in sample for phrase in tokenizer.names(world.schema)]
+    tokenizer.build(texts, known=known).save_pretrained(job.work / "tokenizer")
 
 
-def make_rows(job: Job, kind: str, count: int, reports: Reports) -> None:
-    """Draw `count` rows about random worlds or about the sample databases."""
+def make_rows(job: Job, kind: str, part: int, count: int, reports: Reports) -> None:
+    """Draw `count` rows about random worlds or about the sample databases, other ones for each part."""
     began, packer = time.monotonic(), Packer(job.tokenizer)
-    seed = int.from_bytes(sha256(f"{job.seed} {kind}".encode()).digest()[:4], "big")
+    seed = int.from_bytes(sha256(f"{job.seed} {kind} {part}".encode()).digest()[:4], "big")
     made = (
         data.random_rows(packer, seed, count, job.apart)
         if kind == "random"
         else data.sample_rows(packer, seed, count, job.apart, job.databases)
     )
-    made.save(job.rows(kind))
+    made.save(job.rows(kind, part))
     reports.put({"data": kind, "rows": len(made), "pairs": int(made.pairs.sum()), "seconds": time.monotonic() - began})
 
 
 def follow(job: Job, chain: list[Recipe], seconds: float, reports: Reports) -> None:
     """Train the recipes of a chain one after the other and save each; `seconds` are for shares that sum to 1."""
     torch.set_num_threads(1)
-    sources = {kind: rows.load(job.rows(kind)) for kind in ("random", "sample")}
+    sources = {kind: rows.joined([rows.load(path) for path in job.parts(kind)]) for kind in KINDS}
     for each in chain:
         torch.manual_seed(job.seed)
         folder = job.models / each.name
@@ -207,7 +214,7 @@ def _from_nothing(what: Architecture, made: Any) -> Any:
         "num_hidden_layers": what.layers,
         "num_attention_heads": what.heads,
         "intermediate_size": what.inner,
-        "max_position_embeddings": CONTEXT,
+        "max_position_embeddings": POSITIONS,
         "tie_word_embeddings": True,
         "pad_token_id": made.pad_token_id,
         "bos_token_id": made.bos_token_id,
@@ -359,7 +366,7 @@ def _facts(job: Job, each: Recipe, sources: Mapping[str, Rows]) -> Report:
         "recipe": asdict(each.what),
         "prompt": prompt_hash(),
         "data": {
-            kind: {"rows": len(source), "pairs": int(source.pairs.sum()), "sha256": _hash(job.rows(kind))}
+            kind: {"rows": len(source), "pairs": int(source.pairs.sum()), "sha256": _hash(job.parts(kind))}
             for kind, source in sources.items()
         },
         "libraries": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
@@ -378,12 +385,13 @@ def prompt_hash() -> str:
     return sha256(repr((prompt.prefix, prompt.suffix, prompt.stop)).encode()).hexdigest()[:16]
 
 
-def _hash(path: Path) -> str:
+def _hash(paths: list[Path]) -> str:
     """Of the arrays' content; an archive's own bytes hold times."""
     digest = sha256()
-    with np.load(path) as arrays:
-        for name in sorted(arrays.files):
-            digest.update(arrays[name].tobytes())
+    for path in paths:
+        with np.load(path) as arrays:
+            for name in sorted(arrays.files):
+                digest.update(arrays[name].tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -50,6 +50,12 @@ def load(path: Path) -> Rows:
         return Rows(arrays["tokens"], arrays["positions"], arrays["segments"], arrays["answers"])
 
 
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts, in turn."""
+    names = ("tokens", "positions", "segments", "answers")
+    return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
 @dataclass(frozen=True)
 class Batch:
     """Of some rows: ids and positions [b, t]; mask [b, 1, t, t], added to attention scores; learn [b, t - 1]: the next token is learned."""

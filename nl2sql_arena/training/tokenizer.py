@@ -1,14 +1,17 @@
-"""The minis' own tokenizer: byte-level BPE over single words, with frequent SQL, schema and English phrases as whole tokens.
+"""The minis' own tokenizer: byte-level BPE over single words, with frequent SQL, schema and English phrases as whole tokens,
+and the qualified columns and joins of the sample databases.
 
 A word is the same tokens in schema, question and SQL, because blanks are tokens of their own (or part of a phrase): that is what lets
 a small model copy names. Digits and punctuation stand alone, identifiers split at underscores, and any text survives a round trip.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
+
+from nl2sql_arena.types import Schema
 
 VOCABULARY = 4096
 SPECIALS = ("<pad>", "<bos>", "<eos>")
@@ -35,14 +38,23 @@ PHRASES = (
 WORD = r"\p{L}+|[^\p{L}]"
 
 
-def build(texts: Iterable[str], size: int = VOCABULARY) -> PreTrainedTokenizerFast:
-    """A tokenizer of at most `size` tokens learned from the texts; pad 0, bos 1, eos 2."""
+def names(schema: Schema) -> Iterator[str]:
+    """What every join on a database is written with: its qualified columns and its joins, each worth a token of its own."""
+    for table in schema.tables:
+        yield from (f"{table.name}.{column.name}" for column in table.columns)
+        for key in table.foreign_keys:
+            condition = f" ON {table.name}.{key.columns[0]} = {key.table}.{key.references[0]}"
+            yield from (f" JOIN {joined}{condition}" for joined in (key.table, table.name))
+
+
+def build(texts: Iterable[str], size: int = VOCABULARY, known: Iterable[str] = ()) -> PreTrainedTokenizerFast:
+    """A tokenizer of at most `size` tokens learned from the texts, the `known` phrases among them; pad 0, bos 1, eos 2."""
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(WORD), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
     inner.decoder = decoders.ByteLevel()
-    phrases = list(dict.fromkeys(PHRASES))
+    phrases = list(dict.fromkeys((*PHRASES, *known)))
     trainer = trainers.BpeTrainer(
         vocab_size=size - len(phrases),
         min_frequency=3,

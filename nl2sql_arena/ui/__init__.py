@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,22 +18,42 @@ from nl2sql_arena.ui.sessions import Sessions
 
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
-TABS: dict[str, Callable[[gr.Tab, Services, Profile, int, bool], Any]] = {
-    "Arena": lambda _tab, services, profile, concurrency, streams: ArenaTab(services, profile, Sessions(), concurrency, streams),
-    "Votes": lambda tab, services, _profile, _concurrency, _streams: votes.build(services, tab),
-    "Benchmark": lambda _tab, services, profile, concurrency, _streams: BenchmarkTab(services, profile, concurrency),
-    "About": lambda _tab, services, profile, _concurrency, _streams: about.build(services, profile),
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a tab is built from. `concurrency` is how many battles may run at once; `streams` whether text can be shown live."""
+
+    services: Services
+    profile: Profile
+    sessions: Sessions
+    concurrency: int
+    streams: bool
+
+
+TABS: dict[str, Callable[[gr.Tab, Page], Any]] = {
+    "Arena": lambda _tab, page: ArenaTab(page.services, page.profile, page.sessions, page.concurrency, page.streams),
+    "Votes": lambda tab, page: votes.build(page.services, tab),
+    "Benchmark": lambda _tab, page: BenchmarkTab(page.services, page.profile, page.sessions),
+    "About": lambda _tab, page: about.build(page.services, page.profile),
 }
 
 
 def build_app(services: Services, profile: Profile, concurrency: int = 4, streams: bool = True) -> gr.Blocks:
     """The whole page; `streams` is off where a GPU decorator runs the models in another process."""
+    page = Page(services, profile, Sessions(), concurrency, streams)
+
+    def closed(request: gr.Request) -> None:
+        """A closed page's models stop writing."""
+        page.sessions.of(request.session_hash).close()
+
     with gr.Blocks(title="NL2SQL Arena", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
         gr.HTML(_header(services, profile), elem_id="header")
         with gr.Tabs():
             for name, build in TABS.items():
                 with gr.Tab(name, id=name.lower()) as tab:
-                    build(tab, services, profile, concurrency, streams)
+                    build(tab, page)
+        demo.unload(closed)
     demo.queue(max_size=50)
     return demo
 

@@ -21,7 +21,7 @@ from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import WINNERS, Battle, GenerationRequest, Winner
 from nl2sql_arena.ui import render
 from nl2sql_arena.ui.sessions import Round, Sessions
-from nl2sql_arena.ui.words import BUTTONS, SAID
+from nl2sql_arena.ui.words import BUTTONS, GOLD, SAID
 
 TICK = 0.08
 BLIND, OPEN = "Blind: names after the vote", "Open: names and live text"
@@ -125,11 +125,12 @@ class ArenaTab:
         asked = begun.success(self.on_ask, inputs, [self.sql_a, self.sql_b], **private, **limits)
         asked.then(self.on_results, None, shown, **instant)
         self.stop.click(self.on_stop, None, self.status, **instant)
-        retrying = self.retry.click(self.on_retrying, None, [self.status, self.retry], trigger_mode="once", **instant)
+        retrying = self.retry.click(self.on_retrying, None, [self.status, self.retry, self.stop], trigger_mode="once", **instant)
         retried = retrying.success(self.on_retry, None, [self.sql_a, self.sql_b], **private, **limits)
         retried.then(self.on_results, None, shown, **instant)
         for winner, button in self.buttons.items():
-            button.click(self._voting(winner), None, shown, trigger_mode="once", **instant)
+            voted = button.click(self._voting(winner), None, shown, trigger_mode="once", **instant)
+            voted.success(self.on_gold, None, self.reveal, **private)
 
     def _examples(self, db: str) -> list[str]:
         return [example.question for example in self.services.examples(db, "arena")]
@@ -178,13 +179,13 @@ class ArenaTab:
             else:
                 asked.battle = battle
                 arena.keep(self.services, battle, session.voter)
-                if session.round is asked:
-                    yield _shown_sql(battle)
         except ArenaError as problem:
             asked.failure = str(problem)
         except Exception:
             log.exception("ask failed")
             asked.failure = UNEXPECTED
+        if asked.battle and session.round is asked:
+            yield _shown_sql(asked.battle)
 
     def _live(self, ask: arena.Ask, stopped: Cancelled) -> Texts:
         """What both models have written so far, every `TICK`; then the battle."""
@@ -223,21 +224,26 @@ class ArenaTab:
         asked.stop.set()
         return gr.skip() if asked.ended else render.note("Stopping…", "busy")
 
-    def on_retrying(self) -> Update:
-        return {self.status: render.note("Trying the failed side again…", "busy"), self.retry: gr.update(interactive=False)}
+    def on_retrying(self, request: gr.Request) -> Update:
+        asked = self.sessions.of(request.session_hash).round
+        asked.stop, asked.failure = threading.Event(), ""
+        busy = render.note("Trying the failed side again…", "busy")
+        return {self.status: busy, self.retry: gr.update(interactive=False), self.stop: gr.update(interactive=self.streams)}
 
-    def on_retry(self, request: gr.Request) -> tuple[str, str]:
+    def on_retry(self, request: gr.Request) -> Any:
         """Ask the sides that our machinery failed once more."""
         session = self.sessions.of(request.session_hash)
         asked = session.round
-        asked.failure = ""
         try:
             if asked.battle:
-                asked.battle = arena.retry(self.services, asked.battle)
+                asked.battle = arena.retry(self.services, asked.battle, asked.stop.is_set)
                 arena.keep(self.services, asked.battle, session.voter)
         except ArenaError as problem:
             asked.failure = str(problem)
-        return _shown_sql(asked.battle) if asked.battle else ("", "")
+        except Exception:
+            log.exception("retry failed")
+            asked.failure = UNEXPECTED
+        return _shown_sql(asked.battle) if asked.battle and session.round is asked else (gr.skip(), gr.skip())
 
     def _voting(self, winner: Winner) -> Callable[[gr.Request], Update]:
         """The handler of one vote button."""
@@ -258,23 +264,22 @@ class ArenaTab:
                 arena.vote(self.services, asked.battle, winner, session.voter)
             except ArenaError as problem:
                 return {self.status: render.note(str(problem), "bad")}
-            asked.voted = True
-            said = f"Recorded: {SAID[winner]}. " + ("A practice vote: these are minis." if self.profile.kind == "mini" else "Thank you.")
-            return self._page(asked) | {
-                self.reveal: render.reveal(asked.battle, self.cards, said, self._gold(asked)),
-                self.status: "",
-            }
+            thanks = "A practice vote: these are minis." if self.profile.kind == "mini" else "Thank you."
+            asked.voted = f"Recorded: {SAID[winner]}. {thanks}"
+            return self._page(asked) | {self.reveal: render.reveal(asked.battle, self.cards, asked.voted, {}), self.status: ""}
 
-    def _gold(self, asked: Round) -> dict[str, str]:
-        """On an example question, what the benchmark says of each side; empty for typed questions."""
-        if not (asked.battle and asked.ask and asked.ask.example):
-            return {}
-        sides = (asked.battle.a, asked.battle.b)
-        scores = {answer.model: judge(self.services, asked.ask.example, answer) for answer in sides}
-        return {
-            model: {1.0: "right", 0.0: f"wrong ({score.reason})"}.get(score.value or 0.0, "") if score.value is not None else "not scored"
-            for model, score in scores.items()
-        }
+    def on_gold(self, request: gr.Request) -> Any:
+        """After the vote on an example question, what the benchmark says of each side."""
+        asked = self.sessions.of(request.session_hash).round
+        if not (asked.voted and asked.battle and asked.ask and asked.ask.example):
+            return gr.skip()
+        example, sides = asked.ask.example, (asked.battle.a, asked.battle.b)
+        try:
+            verdicts = {answer.model: GOLD.get(judge(self.services, example, answer).reason, "not scored") for answer in sides}
+        except ArenaError:
+            log.exception("the gold answer of %s could not be compared", example.id)
+            return gr.skip()
+        return render.reveal(asked.battle, self.cards, asked.voted, verdicts)
 
     def _page(self, asked: Round, working: bool = False) -> Update:
         """Everything that depends on the state of the battle. Names only in open mode or after the vote."""
@@ -292,7 +297,7 @@ class ArenaTab:
             self.reveal: "",
             self.retry: gr.update(visible=battle is not None and not arena.votable(battle), interactive=True),
             self.ask: gr.update(interactive=not working),
-            self.stop: gr.update(interactive=working),
+            self.stop: gr.update(interactive=working and self.streams),
         }
         return update | {button: gr.update(interactive=open_for_vote) for button in self.buttons.values()}
 
@@ -300,7 +305,7 @@ class ArenaTab:
         if asked.at_work:
             return render.note(WRITING, "busy")
         if asked.failure:
-            return render.note(asked.failure, "bad")
+            return render.note(asked.failure, "plain" if asked.failure == STOPPED else "bad")
         if asked.battle and not arena.votable(asked.battle):
             return render.note("A side did not finish, so this battle cannot be voted on yet.", "warn")
         return render.note("Which answer is better? Vote below the results.") if asked.battle and not asked.voted else ""
@@ -314,5 +319,5 @@ def _shown_sql(battle: Battle) -> tuple[str, str]:
 def _strip(battle: Battle) -> str:
     found = arena.compared(battle.a, battle.b)
     if found is None:
-        return render.comparison("incomparable")
+        return render.comparison(arena.verdict(battle))
     return render.comparison(arena.verdict(battle), found.only_a, found.only_b, found.common, (found.columns_a, found.columns_b))

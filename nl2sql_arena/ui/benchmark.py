@@ -14,6 +14,7 @@ from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import Example
 from nl2sql_arena.ui import render
+from nl2sql_arena.ui.sessions import Sessions
 
 log = logging.getLogger(__name__)
 REFRESH = 0.7
@@ -23,11 +24,10 @@ SPLITS = {"dev": "dev: for development", "test": "test: for figures that are pub
 class BenchmarkTab:
     """Live runs of this page's contestants; one run at a time for each page."""
 
-    def __init__(self, services: Services, profile: Profile, concurrency: int) -> None:
-        self.services, self.profile = services, profile
-        self.cancels: dict[str, threading.Event] = {}
+    def __init__(self, services: Services, profile: Profile, sessions: Sessions) -> None:
+        self.services, self.profile, self.sessions = services, profile, sessions
         self._build()
-        limits = {"concurrency_id": "models", "concurrency_limit": concurrency}
+        limits = {"concurrency_id": "benchmark", "concurrency_limit": 1}  # of its own, so that nobody who asks waits for a run
         inputs = [self.models, self.databases, self.split, self.limit]
         self.start.click(
             self.on_run, inputs, [self.progress, self.plot, self.details], api_visibility="private", show_progress="hidden", **limits
@@ -58,7 +58,7 @@ class BenchmarkTab:
         self, models: list[str], databases: list[str], split: str, limit: float, request: gr.Request
     ) -> Iterator[tuple[str, go.Figure, str]]:
         """Progress, chart and table, about every `REFRESH` seconds."""
-        stop = self.cancels[request.session_hash or "none"] = threading.Event()
+        stop = self.sessions.of(request.session_hash).benchmark = threading.Event()
         try:
             examples = self._chosen(models, databases, split, int(limit))
             yield from self._run(models, examples, split, stop)
@@ -68,7 +68,7 @@ class BenchmarkTab:
             log.exception("benchmark failed")
             yield render.note("The benchmark failed on our side; the server's log has the details.", "bad"), go.Figure(), ""
         finally:
-            self.cancels.pop(request.session_hash or "none", None)
+            stop.set()
 
     def _chosen(self, models: list[str], databases: list[str], split: str, limit: int) -> list[Example]:
         if not models or not databases:
@@ -115,10 +115,10 @@ class BenchmarkTab:
         return render.grid(head, "".join(rows), "Accuracy by difficulty") + details
 
     def on_cancel(self, request: gr.Request) -> str:
-        running = self.cancels.get(request.session_hash or "none")
-        if running is None:
+        stop = self.sessions.of(request.session_hash).benchmark
+        if stop.is_set():
             return render.note("Nothing is running.")
-        running.set()
+        stop.set()
         return render.note("Cancelling…", "busy")
 
 

@@ -1,6 +1,7 @@
 """Domain values -> HTML. Every text of a model, database or visitor is escaped here; no other room writes HTML from such text."""
 
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -34,7 +35,7 @@ def note(text: str, tone: str = "plain") -> str:
 
 
 def cell(value: Value) -> str:
-    """One result cell: NULL, the empty string and text that looks like a number stay apart."""
+    """One result cell: NULL, the empty string and text that looks like a number stay apart; blanks at either end can be seen."""
     if value is None:
         return '<span class="null">NULL</span>'
     if value == "":
@@ -42,13 +43,16 @@ def cell(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
-    return escape(text if len(text) <= CELL_CHARS else text[:CELL_CHARS] + "…")
+    shown = escape(text if len(text) <= CELL_CHARS else text[:CELL_CHARS] + "…")
+    return re.sub(r"^\s+|\s+$", r'<span class="blank">\g<0></span>', shown)
 
 
 def result(execution: Execution) -> str:
-    """A result table with its types and row count, or the outcome in words."""
+    """A result table with its types and what of it is shown, or the outcome in words; a message of a table says what it lacks."""
     if execution.outcome == "ok":
-        return table(execution) + f'<p class="rows">{escape(row_words(execution))}</p>'
+        shown = f"First {SHOWN_ROWS:,} rows. " if len(execution.rows) > SHOWN_ROWS else ""
+        said = shown + execution.message if execution.message else row_words(execution)
+        return table(execution) + f'<p class="rows">{escape(said)}</p>'
     head, explanation = OUTCOMES[execution.outcome]
     detail = _message(execution.message) if execution.outcome not in SAID_ALREADY else ""
     columns = f'<p class="rows">Columns: {escape(", ".join(column.name for column in execution.columns))}</p>' if execution.columns else ""
@@ -152,12 +156,12 @@ def tallies(title: str, explanation: str, rows: Sequence[Tally], cards: dict[str
     """One table of votes; every figure says what it was counted on."""
     if not rows:
         return f'<section class="votes"><h3>{escape(title)}</h3><p>{escape(explanation)}</p><p class="rows">No votes yet.</p></section>'
-    names = [key.partition("@")[0] for row in rows for key in {row.first, row.second}]
-    many = len(names) > len(set(names))
+    keys = {key for row in rows for key in (row.first, row.second)}
+    many = len(keys) > len({key.partition("@")[0] for key in keys})
     body = "".join(_tally(row, cards, many) for row in rows)
     head = "".join(
         f'<th scope="col">{name}</th>'
-        for name in ("Contestants", "Wins", "Ties", "Both bad", "Votes", "Voters", "Decisive win rate of the first")
+        for name in ("Contestants", "Wins", "Ties", "Both bad", "Votes", "Pages", "Decisive win rate of the first")
     )
     return (
         f'<section class="votes"><h3>{escape(title)}</h3><p>{escape(explanation)}</p>'
@@ -174,7 +178,9 @@ def _tally(row: Tally, cards: dict[str, ModelCard], with_revision: bool) -> str:
         if rate is None or rate.n == 0
         else f"{rate.value:.0%} (95 % interval {rate.low:.0%} to {rate.high:.0%}, n = {rate.n})"
     )
-    cells = [f"{first}<br><span>against</span> {second}", f"{row.wins} : {row.losses}", row.ties, row.both_bad, votes, row.voters, shown]
+    mode = "" if row.blind else "<br><small>cast in open mode, names in sight</small>"
+    pair = f"{first}<br><span>against</span> {second}{mode}"
+    cells = [pair, f"{row.wins} : {row.losses}", row.ties, row.both_bad, votes, row.voters, shown]
     return "<tr>" + "".join(f"<td>{each}</td>" for each in cells) + "</tr>"
 
 

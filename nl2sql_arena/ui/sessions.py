@@ -23,7 +23,8 @@ class Round:
     ask: Ask | None = None
     battle: Battle | None = None
     failure: str = ""
-    voted: bool = False
+    voted: str = ""
+    """What the page says once the vote is on disk."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -35,13 +36,26 @@ class Round:
         return self.ask is not None and not self.ended
 
 
+def _ended() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Session:
     """One open page. `lock` makes vote and ask of the same page take turns."""
 
     voter: str
     round: Round = field(default_factory=Round)
+    benchmark: threading.Event = field(default_factory=_ended)
+    """Set when the page's benchmark run is to end, or none is at work."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def close(self) -> None:
+        """Nobody looks any more: whatever is at work ends."""
+        self.round.stop.set()
+        self.benchmark.set()
 
     def begin(self) -> Round:
         """A new round; the one before is stopped, should it still be at work."""

@@ -5,7 +5,7 @@ from nl2sql_arena.types import Outcome, Winner
 OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "ok": ("A table", "The query ran."),
     "empty": ("No rows", "The query ran and found nothing."),
-    "error": ("The query does not run", "DuckDB refused it:"),
+    "error": ("The query does not run", "Why:"),
     "timeout": ("Stopped after too long", "The query was still running at the time limit."),
     "memory": ("Out of memory", "The query needed more memory than a query may use here."),
     "refused": ("Not run", "Only a single reading query on this database is run here."),
@@ -18,6 +18,21 @@ VERDICTS: dict[str, tuple[str, str]] = {
     "order": ("Both results hold the same rows, in another order.", "warn"),
     "different": ("The results differ.", "warn"),
     "incomparable": ("The results cannot be compared: at least one side has no complete table.", "plain"),
+    "too_long": ("At least one result is longer than what is shown here, so the two are not compared.", "plain"),
 }
+GOLD: dict[str, str] = {
+    "match": "right",
+    "row_order": "wrong: the right rows in another order than asked",
+    "columns": "wrong: another number of columns",
+    "rows": "wrong: other rows",
+    "answered_unanswerable": "wrong: the tables cannot answer this question",
+    "abstained": "wrong: the tables can answer this question",
+    "error": "wrong: the query does not run",
+    "timeout": "wrong: stopped after too long",
+    "memory": "wrong: out of memory",
+    "refused": "wrong: not a query that may run here",
+    "cut": "wrong: cut off",
+}
+"""The benchmark's reasons for a verdict, in words; any other reason means that the answer was not scored."""
 BUTTONS: dict[Winner, str] = {"model_a": "A is better", "model_b": "B is better", "tie": "Tie", "both_bad": "Both bad"}
 SAID: dict[Winner, str] = {"model_a": "A is better", "model_b": "B is better", "tie": "a tie", "both_bad": "both bad"}

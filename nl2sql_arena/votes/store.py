@@ -47,12 +47,11 @@ EVENTS = sa.Table(
     sa.Column("battle_id", sa.String, sa.ForeignKey("battles.id"), nullable=False),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("winner", sa.String, nullable=True),
+    sa.Column("blind", sa.Boolean, nullable=False),
     *(sa.Column(name, sa.String, nullable=False) for name in ("created", "voter", "split", "chosen", "profile")),
     *(sa.Column(f"{name}_{side}", sa.String, nullable=False) for side in SIDES for name in ("model", "revision")),
 )
-sa.Index(
-    "one_vote_a_battle", EVENTS.c.battle_id, unique=True, sqlite_where=EVENTS.c.kind == "vote", postgresql_where=EVENTS.c.kind == "vote"
-)
+sa.Index("one_vote_a_battle", EVENTS.c.battle_id, unique=True, sqlite_where=EVENTS.c.kind == "vote")
 
 
 class Store:
@@ -94,7 +93,7 @@ class Store:
             battle = connection.execute(BATTLES.select().where(BATTLES.c.id == battle_id)).mappings().first()
             if battle is None or battle["voter"] != voter:
                 raise BadVote("This battle is not open for you; ask a question first.")
-            copied = ("split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b")
+            copied = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b")
             row = {name: battle[name] for name in copied} | {
                 "battle_id": battle_id, "kind": "vote", "winner": winner, "created": _now(), "voter": voter,
             }  # fmt: skip
@@ -120,16 +119,16 @@ class Store:
             raise StoreError(f"The votes cannot be read ({_cause(problem)}); check the data folder, or name another.") from problem
 
     def tallies(self, profile: str) -> list[Tally]:
-        """Votes counted for each pair of contestants (model and revision), the alphabetically first of them as `first`."""
-        pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        """Votes for each pair of contestants (model and revision), blind ones apart, the alphabetically first of them as `first`."""
+        pairs: dict[tuple[str, str, bool], list[tuple[str, str]]] = {}
         for vote in self._read(EVENTS.select().where(EVENTS.c.kind == "vote", EVENTS.c.profile == profile)):
             a, b = (f"{vote[f'model_{side}']}@{vote[f'revision_{side}']}" for side in SIDES)
             winner = vote["winner"]
             if a > b:
                 a, b = b, a
                 winner = {"model_a": "model_b", "model_b": "model_a"}.get(winner, winner)
-            pairs.setdefault((a, b), []).append((winner, vote["voter"]))
-        return [_tally(first, second, votes) for (first, second), votes in sorted(pairs.items())]
+            pairs.setdefault((a, b, vote["blind"]), []).append((winner, vote["voter"]))
+        return [_tally(*key, votes) for key, votes in sorted(pairs.items())]
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -143,11 +142,11 @@ class Store:
             ) from problem
 
 
-def _tally(first: str, second: str, votes: list[tuple[str, str]]) -> Tally:
+def _tally(first: str, second: str, blind: bool, votes: list[tuple[str, str]]) -> Tally:
     counts = {winner: sum(cast == winner for cast, _ in votes) for winner in WINNERS}
     wins, losses = counts["model_a"], counts["model_b"]
     voters = len({voter for _, voter in votes})
-    return Tally(first, second, wins, losses, counts["tie"], counts["both_bad"], voters, decisive=wilson(wins, wins + losses))
+    return Tally(first, second, blind, wins, losses, counts["tie"], counts["both_bad"], voters, decisive=wilson(wins, wins + losses))
 
 
 def _side(answer: Answer, revision: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from huggingface_hub import errors as hub_errors
+from huggingface_hub.utils import enable_progress_bars
+from huggingface_hub.utils import tqdm as hub_bar
 from transformers import AutoModelForCausalLM
 
 from nl2sql_arena import backends
@@ -269,6 +271,15 @@ def test_an_adapter_for_more_layers_is_refused_with_what_differs(models: Path, t
     save_file({name: tensor for name, tensor in load_file(weights).items() if "layers.1." not in name}, weights)
     with pytest.raises(ModelUnavailable, match=r"it lacks 8 tensors such as .*layers.1"):
         load(tmp_path, "phi-lora", "../phi", ".")
+
+
+def test_reading_weights_draws_no_bar_and_a_download_still_does(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    enable_progress_bars()
+    load(models, "phi")
+    assert "Loading weights" not in capfd.readouterr().err
+    with hub_bar(total=2, desc="model.safetensors") as bar:
+        bar.update(1)
+    assert "model.safetensors" in capfd.readouterr().err
 
 
 def test_weights_that_are_pickles_are_not_read(tmp_path: Path) -> None:

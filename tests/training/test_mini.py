@@ -12,13 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nl2sql_arena import backends, prompts
+from nl2sql_arena import backends, catalog, prompts, settings
 from nl2sql_arena.backends.local import Local
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadCard
 from nl2sql_arena.training import data, evaluate, grammar, mini, recipe, rows, tokenizer
 from nl2sql_arena.training.recipe import Adapter, Architecture, Recipe, Stage
-from nl2sql_arena.types import Generation, GenerationRequest
+from nl2sql_arena.types import Generation, GenerationRequest, ModelCard
 
 SCHEMA = """
 CREATE TABLE cities (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL, country VARCHAR NOT NULL, people INTEGER);
@@ -128,9 +128,45 @@ def test_what_is_measured_is_never_learned(database: Database) -> None:
     pairs = [
         grammar.Pair("how many  CITIES", "SELECT 1", "s", "c", "easy"),
         grammar.Pair("Count the cities", "select count(*)\nfrom cities;", "s", "c", "easy"),
+        grammar.Pair("Count cities", "SELECT COUNT(*) FROM cities AS c", "s", "c", "easy"),
         grammar.Pair("Count the shops", "SELECT COUNT(*) FROM shops", "s", "c", "easy"),
     ]
     assert [pair.question for pair in data.unseen(pairs, apart)] == ["Count the shops"]
+
+
+GOLD = "SELECT c.name, COUNT(*) AS n FROM cities AS c JOIN shops s ON s.city_id = c.id WHERE c.country = 'Norway' GROUP BY c.name"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT COUNT(*) FROM cities", "select  count( * )\nfrom Cities ;"),
+        ("SELECT name FROM cities WHERE people > 5", "SELECT c.name /* all */ FROM cities AS c WHERE c.people > 5 -- done"),
+        ('SELECT "name" FROM cities WHERE people <> 5', "SELECT name FROM cities WHERE people != 5"),
+        (GOLD, GOLD.replace("c.", "cities.").replace("s.city_id", "Shops.city_id").replace(" AS c", "").replace(" s ", " ")),
+        (GOLD, GOLD.replace("c.", "x.").replace("AS c ", "x ").replace("s.city", "y.city").replace(" s ", " AS y ")),
+        ("SELECT nothing (", "select NOTHING\n("),
+    ],
+)
+def test_one_query_written_in_two_ways_is_one_query(one: str, other: str) -> None:
+    assert data.sql_hash(one) == data.sql_hash(other)
+    assert data.outline_hash(one) == data.outline_hash(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT name FROM cities WHERE people > 5", "SELECT name FROM cities WHERE people > 6"),
+        ("SELECT name FROM cities", "SELECT name FROM shops"),
+        (
+            "SELECT a.name FROM cities a JOIN cities b ON a.people > b.people",
+            "SELECT b.name FROM cities a JOIN cities b ON a.people > b.people",
+        ),
+        (GOLD, GOLD.replace("SELECT c.name", "SELECT s.name")),
+    ],
+)
+def test_queries_that_ask_for_something_else_stay_apart(one: str, other: str) -> None:
+    assert data.sql_hash(one) != data.sql_hash(other)
 
 
 def test_held_out_combinations_are_never_learned(database: Database) -> None:
@@ -202,6 +238,21 @@ def test_the_projects_recipes_form_two_chains() -> None:
     found = recipe.chains(recipe.load(Path(__file__).parents[2] / "models"))
     assert [[each.name for each in chain] for chain in found] == [["mini-l"], ["mini-p", "mini-p-lora"]]
     assert [sum(stage.share for each in chain for stage in each.stages) for chain in found] == [1.0, 1.0]
+
+
+MINIS = [card for card in catalog.load(settings.ROOT / "models").values() if card.kind == "mini"]
+
+
+@pytest.mark.parametrize("card", MINIS, ids=lambda card: card.name)
+def test_a_mini_is_asked_nothing_longer_than_it_has_learned_to_read(card: ModelCard) -> None:
+    assert card.generation.max_new_tokens == mini.LONGEST_ANSWER
+    assert card.context == rows.LONGEST_PROMPT + card.generation.max_new_tokens == mini.CONTEXT <= mini.POSITIONS
+
+
+@pytest.mark.parametrize("card", MINIS, ids=lambda card: card.name)
+def test_a_mini_is_asked_in_the_words_it_has_learned(card: ModelCard) -> None:
+    retrain = "the minis' prompt has changed: retrain them (python -m nl2sql_arena train mini), then write the new hash into their cards"
+    assert card.training_prompt_hash == mini.prompt_hash(), retrain
 
 
 def test_a_broken_recipe_names_its_file(tmp_path: Path) -> None:

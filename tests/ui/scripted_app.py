@@ -11,21 +11,10 @@ import app
 from nl2sql_arena import backends
 from nl2sql_arena.backends.scripted import Scripted
 from nl2sql_arena.settings import load
+from tests.scripted_model import write_scripted
 from tests.ui.script import ANSWERS, BROKEN, DATABASES, FAILURE, PAIR, SAMPLE_DBS, SLOW, TITLES
 
 CONTEXT = 16_384
-CARD = """name = "{name}"
-title = "{title}"
-kind = "mini"
-family = "script"
-backend = "moody"
-format = "phi2-sql"
-dialect = "{dialect}"
-base = {{ id = "answers.json" }}
-context = {context}
-licence = "Apache-2.0"
-notes = "For tests."
-"""
 
 
 class Moody(Scripted):
@@ -54,10 +43,7 @@ def load_moody(card, folder):
 
 def write_models(folder):
     for name, dialect in zip(PAIR, ("duckdb", "postgres"), strict=True):
-        home = folder / name
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "answers.json").write_text(json.dumps(ANSWERS[name]))
-        (home / "card.toml").write_text(CARD.format(name=name, title=TITLES[name], dialect=dialect, context=CONTEXT))
+        write_scripted(folder, name, ANSWERS[name], title=TITLES[name], backend="moody", dialect=dialect, context=CONTEXT)
 
 
 def link_databases(folder):

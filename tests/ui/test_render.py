@@ -99,7 +99,7 @@ def test_the_count_says_how_much_is_shown(rows, more, words):
 
 def test_every_outcome_verdict_and_winner_has_words():
     assert set(OUTCOMES) == set(get_args(Outcome))
-    assert set(VERDICTS) == {"same", "order", "different", "incomparable"}
+    assert set(VERDICTS) == {"same", "order", "different", "incomparable", "too_long"}
     assert set(BUTTONS) == set(SAID) == set(WINNERS)
     heads = [head for head, _ in OUTCOMES.values()]
     assert len(set(heads)) == len(heads)
@@ -180,6 +180,33 @@ def test_two_revisions_of_a_model_are_told_apart():
     html = render.tallies("Votes", "All.", rows, cards)
     assert "abc" in html
     assert "def" in html
+
+
+def test_revisions_are_not_shown_where_names_tell_enough():
+    cards = {name: card(name, name.upper()) for name in "mno"}
+    rows = [Tally(first, second, wins=1, decisive=wilson(1, 1)) for first, second in (("m@abc", "n@1"), ("m@abc", "o@2"), ("n@1", "o@2"))]
+    assert "abc" not in render.tallies("Votes", "All.", rows, cards)
+
+
+def test_the_votes_are_said_to_come_from_pages_and_not_from_people():
+    tally = Tally("m@1", "n@1", voters=4, decisive=wilson(0, 0))
+    html = render.tallies("Votes", "All.", [tally], {"m": card("m", "Zebu"), "n": card("n", "Ibex")})
+    assert ">Pages<" in html
+    assert "oter" not in html
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Anna", "Anna"),
+        ("Anna  Bo", "Anna  Bo"),
+        ("Anna ", 'Anna<span class="blank"> </span>'),
+        (" \tAnna\n", '<span class="blank"> \t</span>Anna<span class="blank">\n</span>'),
+        ("  ", '<span class="blank">  </span>'),
+    ],
+)
+def test_blanks_at_the_ends_of_a_text_can_be_seen(text, shown):
+    assert render.cell(text) == shown
 
 
 def test_a_page_is_remembered_and_pages_are_apart():

@@ -1,7 +1,8 @@
 """Model folders whose models answer from a table; what they say exercises every outcome."""
 
-import json
 from pathlib import Path
+
+from tests.scripted_model import write_scripted
 
 LEFT, RIGHT, SMALL, REAL, BASELINE, BROKEN = "left", "right", "small", "big-real", "baseline", "broken"
 ANSWERS = {
@@ -20,29 +21,13 @@ ANSWERS = {
     "Explain it at length": 'Here is the query:\nSELECT COUNT(*) FROM customers WHERE country = "Germany"; That is it.',
     "Divide pieces by two": "SELECT stock / 2 AS half FROM products WHERE id = 7",
 }
-CARD = """name = "{name}"
-title = "Scripted {name}"
-kind = "{kind}"
-family = "script"
-backend = "scripted"
-format = "phi2-sql"
-dialect = "{dialect}"
-base = {{ id = "{answers}" }}
-context = {context}
-generation = {{ max_new_tokens = 100 }}
-licence = "Apache-2.0"
-"""
 
 
 def write_model(
     folder: Path, name: str, kind: str = "mini", dialect: str = "duckdb", context: int = 16384, answers: dict[str, str] | None = None
 ) -> None:
-    home = folder / name
-    home.mkdir(parents=True, exist_ok=True)
-    known = "" if name == BROKEN else "answers.json"
-    (home / "card.toml").write_text(CARD.format(name=name, kind=kind, dialect=dialect, context=context, answers=known or "missing.json"))
-    if known:
-        (home / known).write_text(json.dumps(ANSWERS if answers is None else answers))
+    known = ANSWERS if answers is None else answers
+    write_scripted(folder, name, None if name == BROKEN else known, kind=kind, dialect=dialect, context=context, longest=100)
 
 
 def write_models(folder: Path) -> Path:

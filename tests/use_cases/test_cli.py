@@ -97,6 +97,21 @@ def test_ask_reads_lines_and_prints_one_answer_for_each_question_and_model_in_in
     assert answers[2]["raw"] != answers[2]["sql"]
 
 
+def test_a_question_that_is_too_long_is_refused_alone_and_ends_no_run(run: Run, refused: Run) -> None:
+    long = GERMANY + " Germany" * 100
+    assert "ask it shorter" in refused("ask", "--db", "shop", "--models", "left,small", long)
+    stdin = "\n".join(json.dumps({"id": name, "question": text}) for name, text in (("long", long), ("short", GERMANY)))
+    answers = lines(run("ask", "--db", "shop", "--models", "small", "--jsonl", stdin=stdin))
+    assert [(answer["id"], answer["outcome"]) for answer in answers] == [("long", "infrastructure"), ("short", "ok")]
+    assert "ask it shorter" in answers[0]["message"]
+
+
+def test_the_environment_names_the_models_that_are_asked(run: Run, arena_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "load", lambda _environment: replace(arena_settings, chosen_models=("right", "left"), workers=1))
+    assert [answer["model"] for answer in json.loads(run("ask", "--db", "shop", GERMANY, "--json"))] == ["right", "left"]
+    assert [answer["model"] for answer in json.loads(run("ask", "--db", "shop", "--models", "left", GERMANY, "--json"))] == ["left"]
+
+
 def test_ask_for_people_shows_query_table_and_reason(run: Run) -> None:
     text = run("ask", "--db", "shop", "--models", "left", "Who lives on the moon?")
     assert text.startswith("-- left, ")

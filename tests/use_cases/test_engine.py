@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nl2sql_arena.engine import Engine
+from nl2sql_arena.engine import TOO_LONG, Engine, refusing_too_long
 from nl2sql_arena.errors import BadInput, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.services import Services
@@ -133,7 +133,8 @@ def test_a_model_that_cannot_be_loaded_says_why_and_what_to_do(ask: Any) -> None
 def test_a_prompt_that_fits_no_context_is_our_failure_and_not_the_models(ask: Any) -> None:
     answer = ask("Which of these many words fit? " * 20, "small")
     assert answer.outcome == "infrastructure"
-    assert "do not fit into 40 tokens" in answer.execution.message
+    assert answer.completion.failure == answer.execution.message == TOO_LONG
+    assert not any(char.isdigit() for char in TOO_LONG), "a number would tell one side of a battle from the other"
     assert (answer.completion.text, answer.prepared.sql) == ("", "")
 
 
@@ -141,6 +142,14 @@ def test_a_question_too_long_for_one_side_still_gets_the_other_side(ask: Any) ->
     question = GERMANY + " Germany" * 100
     answers = {each.model: each.outcome for each in ask.many([Request("1", model, "shop", question) for model in ("small", "left")])}
     assert answers == {"small": "infrastructure", "left": "ok"}
+
+
+def test_a_question_too_long_for_one_model_is_refused_before_any_model_writes(shared: Services) -> None:
+    fresh = engine(shared)
+    fresh.generate = lambda *_: pytest.fail("nothing may be generated")
+    requests = [Request("1", model, "shop", GERMANY + " Germany" * 100) for model in ("left", "small")]
+    with pytest.raises(BadInput, match="ask it shorter"):
+        list(refusing_too_long(fresh.answers(requests)))
 
 
 def test_what_is_left_out_of_a_schema_is_named(ask: Any) -> None:

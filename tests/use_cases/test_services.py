@@ -11,7 +11,8 @@ import pytest
 from nl2sql_arena import catalog, hardware, settings
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import BadInput, StoreError
-from nl2sql_arena.services import MINI_PAIR, REAL_PAIR, Services, choose_profile, open_services
+from nl2sql_arena.services import MINI_PAIR, REAL_PAIR, Services, choose_profile, loading_line, open_services
+from nl2sql_arena.types import Weights
 from tests.use_cases.scripted_models import write_model
 
 Opened = Callable[..., Services]
@@ -66,6 +67,20 @@ def test_when_nothing_can_be_loaded_the_page_still_opens_and_says_so(opened: Ope
     assert (profile.kind, profile.running) == ("mini", ())
     assert REAL_PAIR[0] in profile.reason
     assert MINI_PAIR[0] in profile.reason
+
+
+def test_each_model_is_announced_before_it_is_loaded(opened: Opened) -> None:
+    said: list[str] = []
+    choose_profile(opened(without=(REAL_PAIR[1],)), True, "NVIDIA L4, 24 GB", said.append)
+    assert said == [f"Loading Scripted {name} ..." for name in (*REAL_PAIR, *MINI_PAIR)]
+
+
+def test_a_download_is_announced_with_its_size_where_the_card_knows_it(tmp_path: Path) -> None:
+    card = catalog.load(settings.ROOT / "models")["sqlcoder-7b-2"]
+    assert loading_line(card, tmp_path) == f"Loading {card.title} (the first start downloads it; about 13 GB) ..."
+    assert loading_line(replace(card, download_gb=0), tmp_path) == f"Loading {card.title} (the first start downloads it) ..."
+    (tmp_path / card.name / "weights").mkdir(parents=True)
+    assert loading_line(replace(card, base=Weights("weights")), tmp_path) == f"Loading {card.title} ..."
 
 
 def test_the_profile_can_be_chosen(opened: Opened) -> None:
