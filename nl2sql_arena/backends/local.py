@@ -49,6 +49,9 @@ SHORTEST_PREFIX = 16
 TOKENS_PER_EVENT = 4
 GIGABYTE = 1 << 30
 BITS = {"nf4": 4, "int8": 8, "fp16": 16, "bf16": 16, "fp32": 32}
+BASE_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+ADAPTER_FILES = ["adapter_*", "*/*"]
+"""Not fetched with a base: a stray adapter_config.json in a merged repository sends transformers looking for an adapter."""
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 NOT_FINITE = "The model's scores are not finite numbers, which in fp16 is an overflow; load it with precision bf16 or fp32."
 Cancelled = Callable[[], bool]
@@ -85,7 +88,9 @@ def load(card: ModelCard, folder: Path) -> "Local":
 def _load(card: ModelCard, folder: Path) -> "Local":
     _without_loading_bars()
     source = _source(card, card.base, folder)
-    options: dict[str, Any] = {"revision": card.base.revision or None, "trust_remote_code": False}
+    if not Path(source).is_dir():
+        source = snapshot_download(source, revision=card.base.revision or None, allow_patterns=BASE_FILES, ignore_patterns=ADAPTER_FILES)
+    options: dict[str, Any] = {"trust_remote_code": False}
     config = AutoConfig.from_pretrained(source, **options)
     tokenizer = AutoTokenizer.from_pretrained(source, clean_up_tokenization_spaces=False, **options)
     plan = choose(card.precision, _parameters(config))

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from huggingface_hub import errors as hub_errors
-from huggingface_hub.utils import enable_progress_bars
+from huggingface_hub.utils import enable_progress_bars, filter_repo_objects
 from huggingface_hub.utils import tqdm as hub_bar
 from transformers import AutoModelForCausalLM
 
@@ -333,3 +334,22 @@ def test_a_hub_id_without_a_network_says_what_to_do(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelUnavailable, match="the hub cannot be reached; go online once"):
         load(tmp_path, "m", "nobody/no-such-model")
+
+
+def test_a_merged_repository_with_a_stray_adapter_config_loads(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(models / "phi", repository)
+    (repository / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "nowhere/base"}')
+
+    def download(identity: str, revision: str | None, allow_patterns: list[str], ignore_patterns: list[str]) -> str:
+        assert (identity, revision) == ("somebody/merged", None)
+        target = tmp_path / "snapshot"
+        target.mkdir()
+        names = [path.name for path in repository.iterdir()]
+        for name in filter_repo_objects(names, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns):
+            shutil.copy(repository / name, target / name)
+        return str(target)
+
+    monkeypatch.setattr("nl2sql_arena.backends.local.snapshot_download", download)
+    backend = load(models, "elsewhere", base="somebody/merged")
+    assert backend.count_tokens("SELECT 1") > 0
