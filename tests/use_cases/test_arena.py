@@ -172,6 +172,6 @@ def test_the_verdict_says_in_one_word_how_the_results_differ(services: Services,
     table = with_table(battle.a, (1,), (2,))
     assert arena.verdict(replace(battle, a=table, b=with_table(battle.b, (2,), (1,)))) == "order"
     assert arena.verdict(replace(battle, a=table, b=with_table(battle.b, (2,), (3,)))) == "different"
-    assert arena.verdict(replace(battle, a=table, b=with_table(battle.b, (1,), (2,), truncated=True))) == "incomparable"
+    assert arena.verdict(replace(battle, a=table, b=with_table(battle.b, (1,), (2,), truncated=True))) == "too_long"
     assert arena.verdict(fight(services, profile, "Throw everything away")) == "incomparable"
     assert arena.verdict(fight(services, profile, "Who lives on the moon?")) == "same"

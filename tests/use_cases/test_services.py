@@ -190,5 +190,8 @@ def test_on_zero_gpu_one_call_runs_both_sides_and_no_callback_crosses_over(monke
     monkeypatch.setenv("SPACES_ZERO_GPU", "1")
     assert hardware.detect() == hardware.Device("ZeroGPU", True, True, 6)
     on_gpu = hardware.on_gpu(generate)
-    assert list(on_gpu(["left", "right"], lambda *_: None, lambda: False)) == ["left", "right"]
-    assert calls == [(["left", "right"], None, None)]
+    both = [SimpleNamespace(id="1", model=model) for model in ("left", "right")]
+    assert list(on_gpu(both, lambda *_: None, lambda: False)) == both
+    assert calls == [(both, None, None)]
+    other = SimpleNamespace(id="2", model="left")
+    assert list(on_gpu([both[0], other, both[1]], None, lambda: True)) == both, "a cancelled run asks for no further slot"
