@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,6 @@ def phi(tmp_path: Path) -> Path:
 def test_without_our_adapter_the_public_fine_tune_stands_in_under_its_authors_name(phi: Path) -> None:
     card = catalog.read(phi / catalog.CARD)
     assert card.base.id == "pavankumarbalijepalli/phi2-sqlcoder"
-    assert card.base.revision
     assert card.adapter is None
     assert card.format == "phi2-sqlcoder"
     assert "pavankumarbalijepalli" in card.title
@@ -94,7 +94,9 @@ def test_our_adapter_makes_it_ours(phi: Path) -> None:
 
 def test_a_revision_names_these_very_weights(phi: Path) -> None:
     public = catalog.read(phi / catalog.CARD)
-    assert catalog.revision(public, phi.parent) == public.base.revision
+    assert catalog.revision(public, phi.parent) == "unpinned"
+    pinned = replace(public, base=replace(public.base, revision="0" * 40))
+    assert catalog.revision(pinned, phi.parent) == "0" * 40
     (phi / "adapter").mkdir()
     (phi / "adapter" / "adapter_model.safetensors").write_bytes(b"one")
     one = catalog.revision(catalog.read(phi / catalog.CARD), phi.parent)

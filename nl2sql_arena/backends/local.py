@@ -186,6 +186,7 @@ def _adapted(base: Any, card: ModelCard, adapter: Weights, folder: Path, merge: 
         source = snapshot_download(source, revision=adapter.revision or None, allow_patterns=files)
     config = peft.PeftConfig.from_pretrained(source)
     config.inference_mode = True
+    config.base_model_name_or_path = base.name_or_path  # else peft warns that it had another name in training
     found = load_file(Path(source) / "adapter_model.safetensors")
     try:
         model: Any = peft.get_peft_model(base, config)

@@ -85,6 +85,7 @@ class ArenaTab:
             }
             self.retry = gr.Button("Try the failed side again", visible=False, elem_id="retry")
         self.reveal = gr.HTML(elem_id="reveal", padding=False)
+        self.gold = gr.HTML(elem_id="gold", padding=False)
 
     def _side(self, letter: str) -> tuple[gr.HTML, gr.Code, gr.HTML]:
         with gr.Column(min_width=300, elem_classes=["side-column"]):
@@ -113,6 +114,7 @@ class ArenaTab:
             self.table_b,
             self.strip,
             self.reveal,
+            self.gold,
             self.retry,
             self.ask,
             self.stop,
@@ -130,7 +132,7 @@ class ArenaTab:
         retried.then(self.on_results, None, shown, **instant)
         for winner, button in self.buttons.items():
             voted = button.click(self._voting(winner), None, shown, trigger_mode="once", **instant)
-            voted.success(self.on_gold, None, self.reveal, **private)
+            voted.success(self.on_gold, None, self.gold, **instant)
 
     def _examples(self, db: str) -> list[str]:
         return [example.question for example in self.services.examples(db, "arena")]
@@ -266,20 +268,20 @@ class ArenaTab:
                 return {self.status: render.note(str(problem), "bad")}
             thanks = "A practice vote: these are minis." if self.profile.kind == "mini" else "Thank you."
             asked.voted = f"Recorded: {SAID[winner]}. {thanks}"
-            return self._page(asked) | {self.reveal: render.reveal(asked.battle, self.cards, asked.voted, {}), self.status: ""}
+            return self._page(asked) | {self.reveal: render.reveal(asked.battle, self.cards, asked.voted), self.status: ""}
 
-    def on_gold(self, request: gr.Request) -> Any:
+    def on_gold(self, request: gr.Request) -> str:
         """After the vote on an example question, what the benchmark says of each side."""
         asked = self.sessions.of(request.session_hash).round
         if not (asked.voted and asked.battle and asked.ask and asked.ask.example):
-            return gr.skip()
+            return ""
         example, sides = asked.ask.example, (asked.battle.a, asked.battle.b)
         try:
-            verdicts = {answer.model: GOLD.get(judge(self.services, example, answer).reason, "not scored") for answer in sides}
+            verdicts = [GOLD.get(judge(self.services, example, answer).reason, "not scored") for answer in sides]
         except ArenaError:
             log.exception("the gold answer of %s could not be compared", example.id)
-            return gr.skip()
-        return render.reveal(asked.battle, self.cards, asked.voted, verdicts)
+            return ""
+        return render.note(f"Against the benchmark's gold answer, A is {verdicts[0]}; B is {verdicts[1]}.")
 
     def _page(self, asked: Round, working: bool = False) -> Update:
         """Everything that depends on the state of the battle. Names only in open mode or after the vote."""
@@ -295,6 +297,7 @@ class ArenaTab:
             self.table_b: render.result(battle.b.execution) if battle else "",
             self.strip: _strip(battle) if battle else "",
             self.reveal: "",
+            self.gold: "",
             self.retry: gr.update(visible=battle is not None and not arena.votable(battle), interactive=True),
             self.ask: gr.update(interactive=not working),
             self.stop: gr.update(interactive=working and self.streams),

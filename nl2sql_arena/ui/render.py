@@ -125,15 +125,13 @@ def side_title(letter: str, card: ModelCard | None = None) -> str:
     return f'<h2 class="side side-{letter.lower()}"><b>{letter}</b> Model {letter}{named}</h2>'
 
 
-def reveal(battle: Battle, cards: dict[str, ModelCard], said: str, gold: dict[str, str]) -> str:
-    """Who was who, with everything that was hidden before the vote. `gold` maps a model to the benchmark's verdict in words."""
-    sides = "".join(
-        _revealed(letter, answer, cards[answer.model], gold.get(answer.model, "")) for letter, answer in (("A", battle.a), ("B", battle.b))
-    )
+def reveal(battle: Battle, cards: dict[str, ModelCard], said: str) -> str:
+    """Who was who, with everything that was hidden before the vote."""
+    sides = "".join(_revealed(letter, answer, cards[answer.model]) for letter, answer in (("A", battle.a), ("B", battle.b)))
     return f'<div class="reveal" role="status"><p class="recorded">{escape(said)}</p><div class="pair">{sides}</div></div>'
 
 
-def _revealed(letter: str, answer: Answer, card: ModelCard, gold: str) -> str:
+def _revealed(letter: str, answer: Answer, card: ModelCard) -> str:
     done = answer.completion
     facts = [
         ("SQL written in", f"{done.seconds:.2f} s, {done.tokens} tokens"),
@@ -142,8 +140,6 @@ def _revealed(letter: str, answer: Answer, card: ModelCard, gold: str) -> str:
         ("Changed before running", "; ".join(answer.prepared.repairs) or "nothing"),
         ("Left out of its prompt", ", ".join(answer.prompt.pruned) or "nothing"),
     ]
-    if gold:
-        facts.append(("Against the gold answer", gold))
     rows = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts)
     return (
         f'<section><h3><b class="side-{letter.lower()}">{letter}</b> {escape(card.title)}</h3><dl>{rows}</dl>'

@@ -134,7 +134,7 @@ def test_text_of_models_databases_and_visitors_is_never_html():
         *(render.result(Execution(outcome, hostile.columns, message=HOSTILE)) for outcome in get_args(Outcome) if outcome != "ok"),
         render.schema(Schema("shop", (table,)), {HOSTILE: hostile}),
         render.side_title("A", cards["m"]),
-        render.reveal(battle, cards, HOSTILE, {"m": HOSTILE}),
+        render.reveal(battle, cards, HOSTILE),
         render.tallies("Votes", HOSTILE, [Tally("m@1", f"{HOSTILE}@2", decisive=wilson(0, 0))], cards),
     ]
     for page in pages:
@@ -149,9 +149,9 @@ def test_a_side_has_no_name_until_it_is_given_one():
 
 def test_the_reveal_tells_names_times_repairs_and_verdicts():
     battle = Battle("id", "q", "shop", "", "", True, "mini", answer("m", repairs=("text in quotes read as a value",)), answer("n"))
-    html = render.reveal(battle, {"m": card("m", "Zebu"), "n": card("n", "Ibex")}, "Recorded: a tie.", {"m": "right"})
+    html = render.reveal(battle, {"m": card("m", "Zebu"), "n": card("n", "Ibex")}, "Recorded: a tie.")
     assert html.index("Zebu") < html.index("Ibex")
-    for said in ("Recorded: a tie.", "1.25 s, 7 tokens", "1.50 s", "text in quotes read as a value", "fp32 on cpu", "right"):
+    for said in ("Recorded: a tie.", "1.25 s, 7 tokens", "1.50 s", "text in quotes read as a value", "fp32 on cpu"):
         assert said in html
 
 
