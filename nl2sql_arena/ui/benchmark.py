@@ -64,7 +64,7 @@ class BenchmarkTab:
             yield from self._run(models, examples, split, stop)
         except ArenaError as problem:
             yield render.note(str(problem), "bad"), go.Figure(layout={"template": "none", "height": 60}), ""
-        except Exception:
+        except Exception:  # the UI's edge, one of the two places that may catch anything
             log.exception("benchmark failed")
             yield render.note("The benchmark failed on our side; the server's log has the details.", "bad"), go.Figure(), ""
         finally:
