@@ -11,6 +11,7 @@ import logging
 import math
 import threading
 import time
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -40,6 +41,8 @@ from nl2sql_arena.types import Completion, FinishReason, GenerationRequest, Mode
 
 # bitsandbytes asks for an optional package when peft imports it, which nothing here uses.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+# peft asks transformers by a name that the next major version drops.
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
 
 SMALL = 100_000_000
 """Parameters below which a model runs in fp32 on one CPU thread, where more threads only wait for each other."""
