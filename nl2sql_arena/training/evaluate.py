@@ -13,10 +13,11 @@ from nl2sql_arena.compare import execution_match, is_ordered
 from nl2sql_arena.database import Database
 from nl2sql_arena.difficulty import spider_level
 from nl2sql_arena.engine import Engine
+from nl2sql_arena.sql import abstains
 from nl2sql_arena.training import grammar
 from nl2sql_arena.training.data import Finds, Hashes, question_hash, unseen
 from nl2sql_arena.training.grammar import Pair
-from nl2sql_arena.types import SCORE, Request
+from nl2sql_arena.types import SCORE, Answer, Request, Score
 
 MOST_DRAWS = 20_000
 """Pairs drawn per database in search of held-out ones."""
@@ -49,14 +50,21 @@ def _of(database: Database, rng: random.Random, apart: Hashes) -> Iterator[Pair]
             yield pair
 
 
+def _score(engine: Engine, question: HeldOut, answer: Answer) -> Score:
+    """Execution match; where the right answer is to abstain, abstaining is right, as in the benchmark."""
+    if abstains(question.pair.sql):
+        return Score(None if answer.outcome == "infrastructure" else float(answer.outcome == "abstained"), answer.outcome)
+    gold = engine.run(question.db, question.pair.sql, SCORE)
+    return execution_match([(gold, is_ordered(question.pair.sql))], answer.execution)
+
+
 def accuracy(engine: Engine, model: str, questions: list[HeldOut]) -> dict[str, dict[str, float]]:
     """Execution accuracy over all questions, by level and by database: {"all": {"n", "correct", "accuracy"}, ...}."""
     by_id = {question.id: question for question in questions}
     tallies: dict[str, list[float]] = {}
     for answer in engine.answers([Request(q.id, model, q.db, q.pair.question) for q in questions], limits=SCORE):
         question = by_id[answer.id]
-        gold = engine.run(question.db, question.pair.sql, SCORE)
-        score = execution_match([(gold, is_ordered(question.pair.sql))], answer.execution)
+        score = _score(engine, question, answer)
         if score.value is not None:
             for key in ("all", spider_level(question.pair.sql), question.db):
                 tallies.setdefault(key, []).append(score.value)

@@ -7,6 +7,7 @@ import gradio as gr
 from nl2sql_arena import sandbox
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import ModelCard
+from nl2sql_arena.ui import render
 
 TEXT = """
 **What this is.** One question goes to two text-to-SQL models. Each reads the prompt it was tuned on, both get the same cap on
@@ -34,7 +35,7 @@ def build(services: Services, profile: Profile) -> None:
 def _cards(services: Services, profile: Profile) -> str:
     rows = "".join(_card(card, services.revision(card.name), card.name in profile.models) for card in services.cards.values())
     head = "".join(f"<th>{name}</th>" for name in ("Model", "Kind", "Weights", "Revision", "Licence", "On this page", "Notes"))
-    return f'<div class="grid"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return render.grid(head, rows, "Models")
 
 
 def _card(card: ModelCard, revision: str, offered: bool) -> str:

@@ -183,7 +183,7 @@ class ArenaTab:
                 arena.keep(self.services, battle, session.voter)
         except ArenaError as problem:
             asked.failure = str(problem)
-        except Exception:  # the UI's edge, one of the two places that may catch anything
+        except Exception:  # noqa: BLE001 - the UI's edge: the page says something, the log says what
             log.exception("ask failed")
             asked.failure = UNEXPECTED
         if asked.battle and session.round is asked:
@@ -242,7 +242,7 @@ class ArenaTab:
                 arena.keep(self.services, asked.battle, session.voter)
         except ArenaError as problem:
             asked.failure = str(problem)
-        except Exception:  # the UI's edge, one of the two places that may catch anything
+        except Exception:  # noqa: BLE001 - the UI's edge: the page says something, the log says what
             log.exception("retry failed")
             asked.failure = UNEXPECTED
         return _shown_sql(asked.battle) if asked.battle and session.round is asked else (gr.skip(), gr.skip())

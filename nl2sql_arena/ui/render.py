@@ -159,10 +159,7 @@ def tallies(title: str, explanation: str, rows: Sequence[Tally], cards: dict[str
         f'<th scope="col">{name}</th>'
         for name in ("Contestants", "Wins", "Ties", "Both bad", "Votes", "Pages", "Decisive win rate of the first")
     )
-    return (
-        f'<section class="votes"><h3>{escape(title)}</h3><p>{escape(explanation)}</p>'
-        f'<div class="grid"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>'
-    )
+    return f'<section class="votes"><h3>{escape(title)}</h3><p>{escape(explanation)}</p>{grid(head, body, escape(title))}</section>'
 
 
 def _tally(row: Tally, cards: dict[str, ModelCard], with_revision: bool) -> str:
