@@ -13,7 +13,7 @@ import re
 import secrets
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -59,6 +59,14 @@ def finds_rows(connection: Connection, sql: str) -> bool:
         return False
 
 
+def failure(connection: Connection, sql: str) -> str:
+    """Why a query of our own gives nothing: DuckDB's message, "no rows", or "" when it gives some."""
+    try:
+        return "" if connection.execute(sql).fetchone() else "no rows"
+    except duckdb.Error as problem:
+        return _reason(problem)
+
+
 def catalogue(settings: Settings) -> "dict[str, Database]":
     """The databases of `settings.sample_dbs` by name, in the order of their folders; nothing is built yet."""
     folders = sorted(path.parent for path in settings.sample_dbs.glob("*/schema.sql"))
@@ -96,6 +104,17 @@ class Database:
     def values(self) -> dict[tuple[str, str], list[str]]:
         """(table, column) -> its values, most frequent first, for text columns with at most 200 different ones. Raises BadDatabase."""
         return self._values
+
+    def distinct_rows(self, table: str, columns: Sequence[str], most: int) -> list[tuple[str, ...]]:
+        """Up to `most` different rows of some columns without NULLs, as text, in an order that says nothing. Raises BadInput, BadDatabase."""
+        known = {each.name: {column.name for column in each.columns} for each in self.schema().tables}
+        if unknown := [name for name in columns if name not in known.get(table, ())]:
+            raise BadInput(f"There is no column {table}.{unknown[0]} in {self.name}; name columns of one of its tables.")
+        names = ", ".join(map(_quoted, columns))
+        filled = " AND ".join(f"{_quoted(name)} IS NOT NULL" for name in columns)
+        query = f"SELECT DISTINCT {names} FROM {_quoted(table)} WHERE {filled} ORDER BY hash({names}), {names} LIMIT {int(most)}"
+        with closing(connect_trusted(self.path())) as connection:
+            return [tuple(map(str, row)) for row in connection.execute(query).fetchall()]
 
     def preview(self, table: str, n: int = 5) -> Execution:
         """The first rows of a table. Raises BadInput for an unknown one, BadDatabase."""

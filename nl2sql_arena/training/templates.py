@@ -5,7 +5,7 @@ by the wording, so wordings must be constants: text that varies (values, names) 
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -24,6 +24,7 @@ class Choice:
 
 
 Parts = tuple[str | Slot | Choice, ...]
+Fill = Callable[[str], str]
 
 
 def pick(rng: random.Random, options: Sequence[T]) -> T:
@@ -70,21 +71,26 @@ def _alternatives(text: str, at: int) -> tuple[list[Parts], int]:
     return [*options, tuple(parts)], at
 
 
-def _render(parts: Parts, rng: random.Random, slots: dict[str, str], out: list[str]) -> None:
+def _render(parts: Parts, rng: random.Random, fill: Fill, out: list[str]) -> None:
     for part in parts:
         if type(part) is str:
             out.append(part)
         elif type(part) is Slot:
-            out.append(slots[part.name])
+            out.append(fill(part.name))
         elif type(part) is Choice:
-            _render(pick(rng, part.options), rng, slots, out)
+            _render(pick(rng, part.options), rng, fill, out)
+
+
+def filled(wording: str, rng: random.Random, fill: Fill) -> str:
+    """One sentence of the wording as it stands; `fill` gives the text of a slot by its name."""
+    out: list[str] = []
+    _render(parse(wording), rng, fill, out)
+    return "".join(out)
 
 
 def say(wording: str, rng: random.Random, **slots: str) -> str:
     """One sentence of the wording, blanks tidied."""
-    out: list[str] = []
-    _render(parse(wording), rng, slots, out)
-    return tidy("".join(out))
+    return tidy(filled(wording, rng, slots.__getitem__))
 
 
 PARTICIPLES = {
