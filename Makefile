@@ -34,7 +34,7 @@ chromium:
 	$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/.installed-dev: .venv/.installed requirements-dev.txt
+.venv/.installed-dev: .venv/.installed requirements-dev.txt requirements-train.txt
 	$(PIP) -r requirements-dev.txt
 	@touch $@
 

@@ -1,13 +1,21 @@
-"""`models/<name>/recipe.toml` -> Recipe: how a mini is made, so that its weights can be made again."""
+"""`models/<name>/recipe.toml` -> how a model is made, so that its weights can be made again.
+
+`trainer = "trl"` makes it a Tuning: a LoRA adapter for a model of others. Else it is a Recipe: a mini, trained from nothing.
+"""
 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from nl2sql_arena.errors import BadCard
+from nl2sql_arena.prompts import FORMATS
+from nl2sql_arena.training.datasets import Source
+from nl2sql_arena.types import Kind, Weights
 
 RECIPE = "recipe.toml"
+Trainer = Literal["trl", "scratch"]
+Quantisation = Literal["nf4", "none"]
 
 
 @dataclass(frozen=True)
@@ -59,21 +67,137 @@ class Recipe:
         return self.what.base if isinstance(self.what, Adapter) else ""
 
 
+@dataclass(frozen=True)
+class Lora:
+    """The adapter: `rank` of its matrices, `alpha` / rank the factor on what they add, `modules` the layers that get one."""
+
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`batch` rows are read at once and `accumulate` such passes make a step; the rate rises over `warmup` of all steps, then falls along
+    a cosine to zero. `steps` ends the training earlier than `epochs` passes over the data do (0 = by epochs alone).
+    """
+
+    epochs: float = 1.0
+    batch: int = 1
+    accumulate: int = 16
+    rate: float = 2e-4
+    warmup: float = 0.03
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every so many steps, so many held-out questions are answered and executed; 0 questions: the last weights are kept unexamined."""
+
+    every: int = 200
+    questions: int = 150
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A LoRA adapter on `base` for the prompt `format`, trained on the mix `data` by trl.
+
+    A prompt has at most `max_length` - `max_new_tokens` tokens, in training as in serving; an answer `max_new_tokens`, end marker included.
+    """
+
+    name: str
+    base: Weights
+    format: str
+    data: tuple[Source, ...]
+    max_length: int = 1024
+    max_new_tokens: int = 256
+    lora: Lora = Lora()
+    quantisation: Quantisation = "nf4"
+    schedule: Schedule = Schedule()
+    evaluation: Evaluation = Evaluation()
+    packing: bool = True
+    seed: int = 0
+    title: str = ""
+    kind: Kind = "real"
+    licence: str = "that of the base model and of the training data"
+
+
+def trainer(path: Path) -> Trainer:
+    """Which trainer a recipe is for. Raises BadCard."""
+    named = _fields(path).get("trainer", "scratch")
+    if named not in get_args(Trainer):
+        raise BadCard(f"{path} asks for the trainer {named!r}; use one of {', '.join(get_args(Trainer))}.")
+    return "trl" if named == "trl" else "scratch"
+
+
+def read_tuning(path: Path) -> Tuning:
+    """A recipe for the trainer trl. Raises BadCard."""
+    fields = _fields(path)
+    try:
+        fields.pop("trainer")
+        lora = fields.pop("lora", {})
+        found = Tuning(
+            name=path.resolve().parent.name,
+            base=Weights(**fields.pop("base")),
+            data=tuple(Source(**source) for source in fields.pop("data")),
+            lora=Lora(**lora | ({"modules": tuple(lora["modules"])} if "modules" in lora else {})),
+            schedule=Schedule(**fields.pop("schedule", {})),
+            evaluation=Evaluation(**fields.pop("evaluation", {})),
+            **fields,
+        )
+        wrong = _wrong(found)
+    except (KeyError, TypeError) as problem:
+        raise _unusable(path, problem) from problem
+    if wrong:
+        raise BadCard(f"{path} says {'; '.join(wrong)}.")
+    return found
+
+
+def _wrong(made: Tuning) -> list[str]:
+    """What cannot be, in words."""
+    named = (("format", made.format, tuple(FORMATS)), ("quantisation", made.quantisation, get_args(Quantisation)))
+    wrong = [f"{key} = {value!r}, not one of {', '.join(allowed)}" for key, value, allowed in named if value not in allowed]
+    schedule, lora, evaluation = made.schedule, made.lora, made.evaluation
+    wrong += ["no [[data]] to learn from"] if not made.data else []
+    wrong += ["no modules for the adapter"] if not lora.modules else []
+    above = {
+        "max_new_tokens": made.max_new_tokens, "rank": lora.rank, "alpha": lora.alpha, "epochs": schedule.epochs, "batch": schedule.batch,
+        "accumulate": schedule.accumulate, "rate": schedule.rate, "every": evaluation.every,
+    }  # fmt: skip
+    wrong += [f"{key} = {value}, not above 0" for key, value in above.items() if value <= 0]
+    if made.max_length <= made.max_new_tokens:
+        wrong.append(f"max_length = {made.max_length}, which leaves no room for a prompt beside max_new_tokens = {made.max_new_tokens}")
+    return wrong
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise _unusable(path, problem) from problem
+
+
+def _unusable(path: Path, problem: Exception) -> BadCard:
+    return BadCard(f"{path} is not a usable recipe ({problem}); compare it with another one.")
+
+
 def load(models: Path) -> dict[str, Recipe]:
-    """All recipes by name. Raises BadCard naming the file."""
-    return {path.parent.name: read(path) for path in sorted(models.glob(f"*/{RECIPE}"))}
+    """All recipes of minis by name. Raises BadCard naming the file."""
+    return {path.parent.name: read(path) for path in sorted(models.glob(f"*/{RECIPE}")) if trainer(path) == "scratch"}
 
 
 def read(path: Path) -> Recipe:
-    """One recipe. Raises BadCard."""
+    """One recipe of a mini. Raises BadCard."""
+    fields = _fields(path)
+    fields.pop("trainer", None)
     try:
-        fields: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         stages = tuple(Stage(**stage) for stage in fields.pop("stages"))
         made = fields.pop("adapter", None)
         what = Adapter(**made | {"modules": tuple(made["modules"])}) if made else Architecture(**fields.pop("architecture"))
         return Recipe(path.parent.name, what, stages, **fields)
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as problem:
-        raise BadCard(f"{path} is not a usable recipe ({problem}); compare it with another one.") from problem
+    except (KeyError, TypeError) as problem:
+        raise _unusable(path, problem) from problem
 
 
 def chains(recipes: dict[str, Recipe]) -> list[list[Recipe]]:
