@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,10 @@ def parser() -> argparse.ArgumentParser:
     mini.add_argument("--minutes", type=float, default=28.0, help="in all, on an idle machine of two cores")
     mini.add_argument("--seed", type=int, default=0)
     mini.add_argument("--out", type=Path, help="a models folder to write to (default: the project's)")
+    sft = _add(train, "sft", _train_sft, "train what a recipe describes, such as a LoRA adapter for Phi-2")
+    sft.add_argument("--recipe", type=Path, required=True, help="models/NAME/recipe.toml")
+    sft.add_argument("--out", type=Path, help="the new model's folder (default: the recipe's)")
+    sft.add_argument("--again", action="store_true", help="let go of an earlier training, finished or not")
     return root
 
 
@@ -356,3 +361,30 @@ def _train_mini(options: argparse.Namespace) -> None:
     with _services(options) as services:
         out = options.out or services.settings.models
         train_minis(out, services.databases, options.minutes, options.seed, _log)
+
+
+def _train_sft(options: argparse.Namespace) -> None:
+    from nl2sql_arena.training import recipe
+
+    if recipe.trainer(options.recipe) == "scratch":
+        raise BadInput(f"{options.recipe} makes a mini; train it with `python -m nl2sql_arena train mini`.")
+    tuning = recipe.read_tuning(options.recipe)
+    _needs_trl()
+    from nl2sql_arena.training import datasets, tune
+
+    with _services(options) as services:
+        folder = options.recipe.resolve().parent
+        out = options.out or folder
+        folders = tune.Folders(folder, out, services.settings.data / "training" / out.resolve().name)
+
+        def build(data: Path) -> datasets.Dataset:
+            return datasets.build(tuning.data, services.databases, data, tuning.seed, _log, tuning.evaluation.questions)
+
+        tune.sft(tuning, build, folders, services.sandbox, _log, options.again)
+
+
+def _needs_trl() -> None:
+    """Raises BadInput when what fine-tuning needs is not installed."""
+    missing = [package for package in ("trl", "datasets") if find_spec(package) is None]
+    if missing:
+        raise BadInput(f"Fine-tuning needs the package {missing[0]}; install it with `pip install -r requirements-train.txt`.")

@@ -55,6 +55,11 @@ class Engine:
                 self._loaded[model] = backends.load(self._cards[model], self._models)
             return self._loaded[model]
 
+    def add(self, model: str, backend: backends.Backend) -> None:
+        """Let a model that lives already, such as one in training, answer under a card's name."""
+        with self._lock:
+            self._loaded[model] = backend
+
     def answers(
         self,
         requests: Sequence[Request],

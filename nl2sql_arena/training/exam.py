@@ -1,0 +1,74 @@
+"""A model in training answers questions on schemas that it does not learn from; its queries are run and scored as the benchmark's are.
+
+The engine asks, so that prompt, stop, repairs and sandbox are those of the arena; only the weights are the ones in training.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nl2sql_arena.backends import Backend
+from nl2sql_arena.benchmark.runner import score
+from nl2sql_arena.compare import is_ordered
+from nl2sql_arena.database import Database
+from nl2sql_arena.engine import Engine
+from nl2sql_arena.sandbox import Sandbox
+from nl2sql_arena.types import SCORE, Example, Execution, ModelCard, Request, Schema
+
+Figures = dict[str, float]
+
+
+NOWHERE = Schema("", ())
+
+
+@dataclass(frozen=True)
+class Built(Database):
+    """A DuckDB file that is there already, with its schema."""
+
+    file: Path = Path()
+    known: Schema = NOWHERE
+
+    def path(self) -> Path:
+        return self.file
+
+    def schema(self) -> Schema:
+        return self.known
+
+
+def built(files: Mapping[str, Path], schemas: Mapping[str, Schema]) -> dict[str, Database]:
+    """Databases for the engine, by name."""
+    return {name: Built(name, file.parent, file.parent, file=file, known=schemas[name]) for name, file in files.items()}
+
+
+class Exam:
+    """Questions with their gold results, which are run once."""
+
+    def __init__(self, card: ModelCard, examples: Sequence[Example], databases: Mapping[str, Database], sandbox: Sandbox) -> None:
+        self.examples = tuple(examples)
+        self._engine = Engine({card.name: card}, Path(), databases, sandbox)
+        self._card = card
+        self._golds: dict[str, list[tuple[Execution, bool]]] = {
+            each.id: [(self._engine.run(each.db, sql, SCORE), is_ordered(sql)) for sql in each.gold_sql] for each in self.examples
+        }
+
+    def __call__(self, backend: Backend) -> Figures:
+        """Execution accuracy and the share of valid SQL (0..1) over the `scored` questions, and the seconds all answers took."""
+        began = time.monotonic()
+        self._engine.add(self._card.name, backend)
+        by_id = {example.id: example for example in self.examples}
+        requests = [Request(each.id, self._card.name, each.db, each.question) for each in self.examples]
+        answers = list(self._engine.answers(requests, limits=SCORE))
+        scored = [
+            (answer, found.value)
+            for answer in answers
+            if (found := score(by_id[answer.id], answer, self._golds[answer.id])).value is not None
+        ]
+        correct = sum(value for _, value in scored if value)
+        valid = sum(answer.outcome in ("ok", "empty") for answer, _ in scored)
+        return {
+            "execution_accuracy": round(correct / max(1, len(scored)), 4),
+            "valid_sql": round(valid / max(1, len(scored)), 4),
+            "scored": len(scored),
+            "exam_seconds": round(time.monotonic() - began, 1),
+        }

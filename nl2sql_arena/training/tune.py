@@ -1,0 +1,259 @@
+"""`train sft`: a recipe -> a LoRA adapter that is a contestant, chosen by execution accuracy on schemas that it did not learn from.
+
+trl's SFTTrainer does the steps; the loss counts completions alone, and packed rows keep their pairs apart by their positions. Killed at any
+moment, the same command continues from the last whole checkpoint. Not covered: several GPUs.
+"""
+
+import platform
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import version
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset as Rows
+from transformers import PrinterCallback, ProgressCallback
+from trl import SFTConfig, SFTTrainer
+
+from nl2sql_arena.backends.local import Local
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.sandbox import Sandbox
+from nl2sql_arena.training import checkpoints, contestant, curves, estimate, student
+from nl2sql_arena.training.datasets import Dataset
+from nl2sql_arena.training.exam import Exam, built
+from nl2sql_arena.training.pairs import TrainingPair
+from nl2sql_arena.training.progress import METRICS, Bar, Examiner, Keeper, Log
+from nl2sql_arena.training.prompted import Prompted, Room, prompt_hash, prompted
+from nl2sql_arena.training.recipe import Tuning
+from nl2sql_arena.training.student import Place
+from nl2sql_arena.types import Generation, ModelCard, Weights
+
+LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "duckdb")
+Report = dict[str, Any]
+Build = Callable[[Path], Dataset]
+"""The folder for held-out databases -> pairs and held-out questions."""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a recipe lies (its paths are relative to it), where the result goes, and where a run lives until it is done."""
+
+    recipe: Path
+    out: Path
+    work: Path
+
+    @property
+    def data(self) -> Path:
+        """Of held-out databases."""
+        return self.work.with_name(f"{self.work.name}-data")
+
+
+def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: Log, again: bool = False) -> Report:
+    """Train the recipe's adapter into `folders.out`; returns what its `training.json` says. `again` lets a finished or begun one go.
+
+    Raises BadInput (data, folder), ModelUnavailable (base) and Infrastructure (sandbox).
+    """
+    place = student.here()
+    shape = student.config(tuning.base, folders.recipe)
+    tokenizer = student.tokenizer(tuning.base, folders.recipe, shape.vocab_size)
+    card = card_of(tuning, folders, shape.model_type)
+    contestant.check_target(folders.out, card, again)
+    announce(tuning, folders.recipe, shape, place, log)
+
+    data = build(folders.data)
+    texts, counts = texts_of(data, tuning, tokenizer, log)
+    resume = checkpoints.begin(folders.work, {"tuning": asdict(tuning), "data": _hash(texts.train)}, again)
+    torch.manual_seed(tuning.seed)
+    model = student.with_adapter(student.base(tuning.base, folders.recipe, tuning.quantisation, place), tuning.lora)
+    trainer = trainer_of(tuning, model, tokenizer, texts, folders.work, place)
+    if texts.held_out:
+        exam = Exam(card, data.held_out[: tuning.evaluation.questions], built(data.files, data.schemas), sandbox)
+        plan = student.plan(model, tuning.quantisation, place)
+        trainer.add_callback(Examiner(lambda live: exam(Local(live, tokenizer, plan, tuning.max_length)), log))
+    seconds = say_time(trainer, tuning, place, log) if resume is None else 0.0
+    if resume:
+        log(f"continuing from step {resume.name.rpartition('-')[2]}")
+    trainer.args.eval_on_start = resume is None and bool(texts.held_out)
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    history = trainer.state.log_history
+    step = checkpoints.best(history, checkpoints.by_step(folders.work))
+    figures = facts(tuning, place, model, history, step) | {
+        "data": {"sources": {name: dict(each) for name, each in data.counts.items()}, "pairs": dict(counts), "sha256": _hash(texts.train)},
+        "pass_seconds": round(seconds, 3),
+    }
+    contestant.place_adapter(folders.out, checkpoints.by_step(folders.work)[step], card, figures)
+    shutil.copyfile(folders.work / METRICS, folders.out / METRICS)
+    curves.write(folders.out / curves.REPORT, card.title, history, step)
+    for done in (folders.work, folders.data):
+        shutil.rmtree(done, ignore_errors=True)
+    log(f"{card.name} is ready in {folders.out}: step {step} is kept, {verdict(history, step)}")
+    return figures
+
+
+@dataclass(frozen=True)
+class Texts:
+    train: Sequence[Prompted]
+    held_out: Sequence[Prompted]
+
+
+def card_of(tuning: Tuning, folders: Folders, family: str) -> ModelCard:
+    """The contestant that will be."""
+    sources = ", ".join(source.source for source in tuning.data)
+    return ModelCard(
+        name=folders.out.resolve().name,
+        title=tuning.title or folders.out.resolve().name,
+        kind=tuning.kind,
+        family=family,
+        backend="local",
+        format=tuning.format,
+        dialect="duckdb",
+        base=contestant.relative(tuning.base, folders.recipe, folders.out),
+        adapter=Weights(contestant.ADAPTER),
+        licence=tuning.licence,
+        context=tuning.max_length,
+        generation=Generation(tuning.max_new_tokens),
+        notes=f"LoRA adapter tuned with `train sft` on {sources}; training.json has the figures.",
+        training_prompt_hash=prompt_hash(tuning.format),
+    )
+
+
+def texts_of(data: Dataset, tuning: Tuning, tokenizer: Any, log: Log) -> tuple[Texts, Counter[str]]:
+    """What is learned and what the held-out loss is taken on. Raises BadInput where nothing is left of either."""
+    room = Room(tuning.max_length - tuning.max_new_tokens, tuning.max_new_tokens)
+    train, counts = prompted(data.train, tuning.format, lambda text: len(tokenizer(text)["input_ids"]), room)
+    log("pairs: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
+    asked = data.held_out[: tuning.evaluation.questions]
+    golds = [TrainingPair(each.question, each.gold_sql[0], data.schemas[each.db], "held out") for each in asked if each.gold_sql]
+    held_out, _ = prompted(golds, tuning.format, lambda text: len(tokenizer(text)["input_ids"]), room)
+    if not train:
+        raise BadInput("No pair is left to learn from; name other data in the recipe or raise its max_length.")
+    if tuning.evaluation.questions and not held_out:
+        raise BadInput(
+            "No question is held out to choose a checkpoint by; add data with more schemas, or set questions = 0 in [evaluation]."
+        )
+    return Texts(train, held_out), counts
+
+
+def announce(tuning: Tuning, folder: Path, shape: Any, place: Place, log: Log) -> None:
+    """Parameters and memory, before anything is loaded."""
+    counts = estimate.parameters(tuning, folder)
+    needed, free = estimate.memory(tuning, counts, shape, place), estimate.available(place)
+    log(f"{tuning.name}: {counts.trained:,} parameters are trained, {counts.frozen:,} stay frozen")
+    log(f"memory: {needed}, computed from shapes; {free / estimate.GIGABYTE:.1f} GB are free on this {place.device}")
+    if needed.total > free:
+        log('memory: this will hardly fit; lower batch or max_length, or set quantisation = "nf4"')
+
+
+def trainer_of(tuning: Tuning, model: Any, tokenizer: Any, texts: Texts, work: Path, place: Place) -> Any:
+    """A trainer that is ready to start."""
+    schedule = tuning.schedule
+    config = SFTConfig(
+        output_dir=str(work),
+        max_length=tuning.max_length,
+        packing=tuning.packing,
+        packing_strategy="bfd",
+        completion_only_loss=True,
+        per_device_train_batch_size=schedule.batch,
+        per_device_eval_batch_size=schedule.batch,
+        gradient_accumulation_steps=schedule.accumulate,
+        num_train_epochs=schedule.epochs,
+        max_steps=schedule.steps or -1,
+        learning_rate=schedule.rate,
+        warmup_steps=schedule.warmup,
+        eval_strategy="steps" if texts.held_out else "no",
+        eval_steps=tuning.evaluation.every,
+        **common(tuning.seed, tuning.evaluation.every, place),
+    )
+    held_out = Rows.from_list([asdict(each) for each in texts.held_out]) if texts.held_out else None
+    trainer = quiet(SFTTrainer)(
+        model=model, args=config, train_dataset=Rows.from_list([asdict(each) for each in texts.train]), eval_dataset=held_out,
+        processing_class=tokenizer,
+    )  # fmt: skip
+    return dressed(trainer, work)
+
+
+def common(seed: int, every: int, place: Place) -> dict[str, Any]:
+    """Settings of every trainer here: precision, optimizer, a cosine, checkpoints that `checkpoints` looks after."""
+    return {
+        "lr_scheduler_type": "cosine",
+        "max_grad_norm": 0.3,
+        "optim": "paged_adamw_8bit" if place.on_gpu else "adamw_torch",
+        "bf16": place.dtype == torch.bfloat16,
+        "fp16": place.dtype == torch.float16,
+        "use_cpu": not place.on_gpu,
+        "logging_steps": max(1, every // 20),
+        "logging_first_step": True,
+        "save_strategy": "steps",
+        "save_steps": every,
+        "seed": seed,
+        "report_to": "none",
+    }
+
+
+def quiet(trainer: type[Any]) -> type[Any]:
+    """The trainer without its report to its makers on every start."""
+    return type(trainer.__name__, (trainer,), {"_send_telemetry": lambda _self: None})
+
+
+def dressed(trainer: Any, work: Path) -> Any:
+    """The trainer with our own progress in place of what it would print to standard output."""
+    for callback in (ProgressCallback, PrinterCallback):
+        trainer.remove_callback(callback)
+    for callback in (Bar(), Keeper(work)):
+        trainer.add_callback(callback)
+    student.in_full_precision(trainer.model)
+    return trainer
+
+
+def say_time(trainer: Any, tuning: Tuning, place: Place, log: Log) -> float:
+    """Measures one pass and says how long the steps will take; returns the seconds of a pass."""
+    batches = trainer.get_train_dataloader()
+    steps = tuning.schedule.steps or ceil(len(batches) / tuning.schedule.accumulate * tuning.schedule.epochs)
+    inputs = {key: value.to(place.device) if hasattr(value, "to") else value for key, value in next(iter(batches)).items()}
+    with trainer.compute_loss_context_manager():
+        seconds, peak = estimate.pass_seconds(
+            trainer.model.train(), inputs | {"fused_lm_head": True}, lambda found: -found.log_probs.sum(), place
+        )  # fmt: skip
+    total = seconds * tuning.schedule.accumulate * steps
+    log(
+        f"time: about {estimate.duration(total)} for {steps} steps ({len(batches)} batches), without evaluations; "
+        f"one forward and backward pass took {seconds:.2f} s here" + (f" and {peak / estimate.GIGABYTE:.1f} GB at its peak" if peak else "")
+    )
+    return seconds
+
+
+def facts(tuning: Tuning, place: Place, model: Any, history: Sequence[Mapping[str, Any]], step: int) -> Report:
+    """What `training.json` says of any training here."""
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return {
+        "recipe": asdict(tuning),
+        "prompt": prompt_hash(tuning.format),
+        "parameters": {"trained": trained},
+        "kept": {"step": step, "of": history[-1]["step"], "by": verdict(history, step)},
+        "evaluations": [dict(entry) for entry in history if any(key.startswith("eval_") for key in entry)],
+        "device": torch.cuda.get_device_name(0) if place.on_gpu else f"CPU ({platform.machine()})",
+        "precision": student.PRECISIONS[place.dtype],
+        "libraries": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def verdict(history: Sequence[Mapping[str, Any]], step: int) -> str:
+    """Why this step's weights are the ones that are kept."""
+    found = [entry for entry in history if entry["step"] == step and checkpoints.ACCURACY in entry]
+    if not found:
+        return "the last weights, not examined"
+    return f"execution accuracy {found[-1][checkpoints.ACCURACY]:.1%} of {found[-1]['eval_scored']:.0f} held-out questions"
+
+
+def _hash(texts: Sequence[Prompted]) -> str:
+    digest = sha256()
+    for each in texts:
+        digest.update(repr((each.prompt, each.completion)).encode())
+    return digest.hexdigest()[:16]
