@@ -74,6 +74,11 @@ def parser() -> argparse.ArgumentParser:
     difficulty.add_argument("file", type=Path)
     difficulty.add_argument("--json", action="store_true")
 
+    _training(commands)
+    return root
+
+
+def _training(commands: Any) -> None:
     train = commands.add_parser("train", help="train models").add_subparsers(required=True, metavar="COMMAND")
     mini = _add(train, "mini", _train_mini, "train the three minis from scratch")
     mini.add_argument("--minutes", type=float, default=28.0, help="in all, on an idle machine of two cores")
@@ -83,7 +88,28 @@ def parser() -> argparse.ArgumentParser:
     sft.add_argument("--recipe", type=Path, required=True, help="models/NAME/recipe.toml")
     sft.add_argument("--out", type=Path, help="the new model's folder (default: the recipe's)")
     sft.add_argument("--again", action="store_true", help="let go of an earlier training, finished or not")
-    return root
+    for method, what in (("dpo", "pairs of a better and a worse answer"), ("kto", "answers with a verdict")):
+        prefer = _add(train, method, _train_preferences, f"continue a model's adapter by {what}")
+        prefer.set_defaults(method=method)
+        prefer.add_argument("model", help="a model with an adapter: its name, or its folder")
+        prefer.add_argument("--rows", type=Path, required=True, help="JSON lines from `train rows`, or what `votes list --json` printed")
+        prefer.add_argument("--beta", type=float, default=0.1, help="how closely the model is held to what it was (default: 0.1)")
+        prefer.add_argument("--rate", type=float, default=5e-6, help="learning rate (default: 5e-6)")
+        prefer.add_argument("--epochs", type=float, default=1.0)
+        prefer.add_argument("--seed", type=int, default=0)
+        prefer.add_argument("--quantisation", choices=["nf4", "none"], default="none", help="how the base is held (default: none)")
+        _new_folder(prefer)
+    merge = _add(train, "merge", _train_merge, "write a model's base and adapter as whole 16-bit weights")
+    merge.add_argument("model", help="a model with an adapter: its name, or its folder")
+    _new_folder(merge)
+    rows = _add(train, "rows", _train_rows, "judge answers by what they return and print preference rows")
+    rows.add_argument("--answers", type=Path, required=True, help='what `ask --jsonl` printed: lines with "id", "model", "sql"')
+    rows.add_argument("--questions", type=Path, required=True, help='lines with "id", "db", "question", "gold_sql"')
+
+
+def _new_folder(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", type=Path, help="the new model's folder (default: beside the old one, named after the command)")
+    command.add_argument("--again", action="store_true", help="let go of an earlier training, finished or not")
 
 
 def _add(commands: Any, name: str, command: Command, help_text: str) -> argparse.ArgumentParser:
@@ -263,7 +289,8 @@ def _votes(options: argparse.Namespace) -> None:
         "outcome_a", "outcome_b",
     )  # fmt: skip
     with _services(options) as services:
-        _list([{"name": vote["id"], **{key: vote[key] for key in kept}} for vote in services.store.votes()], options)
+        texts = ("sql_a", "sql_b") if options.json else ()
+        _list([{"name": vote["id"], **{key: vote[key] for key in (*kept, *texts)}} for vote in services.store.votes()], options)
 
 
 def _databases(options: argparse.Namespace) -> None:
@@ -381,6 +408,59 @@ def _train_sft(options: argparse.Namespace) -> None:
             return datasets.build(tuning.data, services.databases, data, tuning.seed, _log, tuning.evaluation.questions)
 
         tune.sft(tuning, build, folders, services.sandbox, _log, options.again)
+
+
+def _old_and_new(options: argparse.Namespace, models: Path, suffix: str) -> tuple[Path, Path]:
+    """The folder of the model that is named, and of the one that is made. Raises BadInput."""
+    folder = next((path for path in (models / options.model, Path(options.model)) if (path / "card.toml").is_file()), None)
+    if folder is None:
+        raise BadInput(f"There is no model '{options.model}'; `models list` shows them.")
+    folder = folder.resolve()
+    return folder, options.out or folder.with_name(f"{folder.name}-{suffix}")
+
+
+def _train_preferences(options: argparse.Namespace) -> None:
+    from nl2sql_arena.training import preference
+
+    rows = preference.read(_text_of(options.rows))
+    _needs_trl()
+    from nl2sql_arena.training import prefer
+
+    choices = prefer.Choices(
+        options.method, options.beta, options.rate, options.epochs, seed=options.seed, quantisation=options.quantisation
+    )
+    with _services(options) as services:
+        old, new = _old_and_new(options, services.settings.models, options.method)
+        places = prefer.Places(old, new, services.settings.data / "training" / new.resolve().name)
+        prefer.prefer(choices, rows, places, services.databases, _log, options.again)
+
+
+def _train_merge(options: argparse.Namespace) -> None:
+    from nl2sql_arena.training import merge
+
+    with _services(options) as services:
+        old, new = _old_and_new(options, services.settings.models, "merged")
+        merge.merge(old, new, _log, options.again)
+
+
+def _train_rows(options: argparse.Namespace) -> None:
+    from nl2sql_arena.training import preference
+
+    answers, questions = ([row for _, row in _rows(_text_of(path).encode().splitlines())] for path in (options.answers, options.questions))
+    with _services(options) as services:
+        found = preference.judged(questions, answers, services.engine.run)
+        measured = preference.measured_questions(services.databases)
+    kept = [row for row in found if not preference.is_measured(row, measured)]
+    _log(f"{len(kept)} rows; {len(found) - len(kept)} left out, whose question models are measured on")
+    for row in kept:
+        _out(json.dumps(preference.as_json(row), ensure_ascii=False))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise BadInput(f"{path} cannot be read ({problem}); name a text file.") from problem
 
 
 def _needs_trl() -> None:

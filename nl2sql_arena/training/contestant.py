@@ -15,7 +15,9 @@ from typing import Any
 
 from nl2sql_arena.catalog import CARD
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.training.checkpoints import write_whole
+from nl2sql_arena.training import checkpoints, curves
+from nl2sql_arena.training.checkpoints import History, write_whole
+from nl2sql_arena.training.progress import METRICS
 from nl2sql_arena.types import ModelCard, Weights
 
 ADAPTER = "adapter"
@@ -47,8 +49,17 @@ def _essence(fields: Mapping[str, Any]) -> dict[str, Any]:
     return weights | {key: fields.get(key) for key in ("format", "context")} | dict(fields.get("generation", {}))
 
 
-def place_adapter(out: Path, checkpoint: Path, card: ModelCard, figures: Mapping[str, Any]) -> None:
-    """The adapter of a checkpoint with its card and figures. A card that is there stays, with the hash of the prompt it now answers to."""
+def publish(work: Path, out: Path, card: ModelCard, history: History, step: int, figures: Mapping[str, Any]) -> None:
+    """The kept checkpoint of a run that is done, with its figures, curves and card; the run's folder goes."""
+    _place_adapter(out, checkpoints.by_step(work)[step], card)
+    shutil.copyfile(work / METRICS, out / METRICS)
+    curves.write(out / curves.REPORT, card.title, history, step)
+    write_figures(out, figures)
+    write_card(out / CARD, card)
+    shutil.rmtree(work)
+
+
+def _place_adapter(out: Path, checkpoint: Path, card: ModelCard) -> None:
     out.mkdir(parents=True, exist_ok=True)
     draft = out / f".{ADAPTER}"
     shutil.rmtree(draft, ignore_errors=True)
@@ -58,8 +69,6 @@ def place_adapter(out: Path, checkpoint: Path, card: ModelCard, figures: Mapping
     _name_base(draft / ADAPTER_FILES[0], card.base.id)
     shutil.rmtree(out / ADAPTER, ignore_errors=True)
     draft.rename(out / ADAPTER)
-    write_figures(out, figures)
-    write_card(out / CARD, card)
 
 
 def write_figures(out: Path, figures: Mapping[str, Any]) -> None:

@@ -62,10 +62,18 @@ def prompted(pairs: Iterable[TrainingPair], format_name: str, count_tokens: Coun
 
 def prompt_hash(format_name: str) -> str:
     """Of a format's prompt for a fixed schema and question: one that differs from `training.json` asks for a new training."""
+    prompt = prompts.FORMATS[format_name]("How many  orders?", EXAMPLE, True)
+    return sha256(repr((prompt.prefix, prompt.suffix, prompt.stop)).encode()).hexdigest()[:16]
+
+
+def _example() -> Schema:
+    """A schema with every kind of column and a key."""
     keys = (ForeignKey(("customer_id",), "customers", ("id",)),)
     names = ("INTEGER", "VARCHAR", "DECIMAL(10,2)", "DATE", "TIMESTAMP", "BOOLEAN", "INTEGER[]")
     columns = tuple(Column(f"c{i}", kind, "a comment") for i, kind in enumerate(names))
     customers = Table("customers", (Column("id", "BIGINT"), *columns), ("id",))
     orders = Table("orders", (Column("id", "BIGINT"), Column("customer_id", "BIGINT")), ("id",), keys, "a comment", 3)
-    prompt = prompts.FORMATS[format_name]("How many  orders?", Schema("shop", (customers, orders)), True)
-    return sha256(repr((prompt.prefix, prompt.suffix, prompt.stop)).encode()).hexdigest()[:16]
+    return Schema("shop", (customers, orders))
+
+
+EXAMPLE = _example()

@@ -4,38 +4,33 @@ trl's SFTTrainer does the steps; the loss counts completions alone, and packed r
 moment, the same command continues from the last whole checkpoint. Not covered: several GPUs.
 """
 
-import platform
-import shutil
+import pickle
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
-from importlib.metadata import version
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset as Rows
-from transformers import PrinterCallback, ProgressCallback
 from trl import SFTConfig, SFTTrainer
 
 from nl2sql_arena.backends.local import Local
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training import checkpoints, contestant, curves, estimate, student
+from nl2sql_arena.training import checkpoints, contestant, estimate, student
 from nl2sql_arena.training.datasets import Dataset
 from nl2sql_arena.training.exam import Exam, built
 from nl2sql_arena.training.pairs import TrainingPair
-from nl2sql_arena.training.progress import METRICS, Bar, Examiner, Keeper, Log
+from nl2sql_arena.training.progress import Examiner, Log
 from nl2sql_arena.training.prompted import Prompted, Room, prompt_hash, prompted
 from nl2sql_arena.training.recipe import Tuning
+from nl2sql_arena.training.steps import Report, dressed, facts, follow, quiet, settings, verdict
 from nl2sql_arena.training.student import Place
 from nl2sql_arena.types import Generation, ModelCard, Weights
 
-LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "duckdb")
-Report = dict[str, Any]
 Build = Callable[[Path], Dataset]
 """The folder for held-out databases -> pairs and held-out questions."""
 
@@ -50,8 +45,8 @@ class Folders:
 
     @property
     def data(self) -> Path:
-        """Of held-out databases."""
-        return self.work.with_name(f"{self.work.name}-data")
+        """The checked pairs and the held-out databases."""
+        return self.work / "data"
 
 
 def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: Log, again: bool = False) -> Report:
@@ -66,9 +61,9 @@ def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: L
     contestant.check_target(folders.out, card, again)
     announce(tuning, folders.recipe, shape, place, log)
 
-    data = build(folders.data)
+    resume = checkpoints.begin(folders.work, asdict(tuning), again)
+    data = _once(folders.data, build)
     texts, counts = texts_of(data, tuning, tokenizer, log)
-    resume = checkpoints.begin(folders.work, {"tuning": asdict(tuning), "data": _hash(texts.train)}, again)
     torch.manual_seed(tuning.seed)
     model = student.with_adapter(student.base(tuning.base, folders.recipe, tuning.quantisation, place), tuning.lora)
     trainer = trainer_of(tuning, model, tokenizer, texts, folders.work, place)
@@ -77,23 +72,37 @@ def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: L
         plan = student.plan(model, tuning.quantisation, place)
         trainer.add_callback(Examiner(lambda live: exam(Local(live, tokenizer, plan, tuning.max_length)), log))
     seconds = say_time(trainer, tuning, place, log) if resume is None else 0.0
-    if resume:
-        log(f"continuing from step {resume.name.rpartition('-')[2]}")
     trainer.args.eval_on_start = resume is None and bool(texts.held_out)
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    follow(trainer, resume, log)
     history = trainer.state.log_history
     step = checkpoints.best(history, checkpoints.by_step(folders.work))
-    figures = facts(tuning, place, model, history, step) | {
-        "data": {"sources": {name: dict(each) for name, each in data.counts.items()}, "pairs": dict(counts), "sha256": _hash(texts.train)},
-        "pass_seconds": round(seconds, 3),
-    }
-    contestant.place_adapter(folders.out, checkpoints.by_step(folders.work)[step], card, figures)
-    shutil.copyfile(folders.work / METRICS, folders.out / METRICS)
-    curves.write(folders.out / curves.REPORT, card.title, history, step)
-    for done in (folders.work, folders.data):
-        shutil.rmtree(done, ignore_errors=True)
+    figures = (
+        {"recipe": asdict(tuning)}
+        | facts(tuning.format, place, trainer.model, history, step)
+        | {
+            "data": {
+                "sources": {name: dict(each) for name, each in data.counts.items()},
+                "pairs": dict(counts),
+                "sha256": _hash(texts.train),
+            },
+            "pass_seconds": round(seconds, 3),
+        }
+    )
+    contestant.publish(folders.work, folders.out, card, history, step, figures)
     log(f"{card.name} is ready in {folders.out}: step {step} is kept, {verdict(history, step)}")
     return figures
+
+
+def _once(folder: Path, build: Build) -> Dataset:
+    """What `build` gives, kept for the same run after a kill: it takes long, and what passes a time limit once may not twice."""
+    kept = folder / "dataset.pickle"
+    if not kept.exists():
+        folder.mkdir(exist_ok=True)
+        draft = folder / "draft"
+        draft.write_bytes(pickle.dumps(build(folder)))
+        draft.replace(kept)
+    found: Dataset = pickle.loads(kept.read_bytes())  # noqa: S301 - written by the lines above
+    return found
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,6 @@ def trainer_of(tuning: Tuning, model: Any, tokenizer: Any, texts: Texts, work: P
     """A trainer that is ready to start."""
     schedule = tuning.schedule
     config = SFTConfig(
-        output_dir=str(work),
         max_length=tuning.max_length,
         packing=tuning.packing,
         packing_strategy="bfd",
@@ -164,11 +172,10 @@ def trainer_of(tuning: Tuning, model: Any, tokenizer: Any, texts: Texts, work: P
         gradient_accumulation_steps=schedule.accumulate,
         num_train_epochs=schedule.epochs,
         max_steps=schedule.steps or -1,
-        learning_rate=schedule.rate,
         warmup_steps=schedule.warmup,
         eval_strategy="steps" if texts.held_out else "no",
         eval_steps=tuning.evaluation.every,
-        **common(tuning.seed, tuning.evaluation.every, place),
+        **settings(work, tuning.seed, schedule.rate, tuning.evaluation.every, place),
     )
     held_out = Rows.from_list([asdict(each) for each in texts.held_out]) if texts.held_out else None
     trainer = quiet(SFTTrainer)(
@@ -176,39 +183,6 @@ def trainer_of(tuning: Tuning, model: Any, tokenizer: Any, texts: Texts, work: P
         processing_class=tokenizer,
     )  # fmt: skip
     return dressed(trainer, work)
-
-
-def common(seed: int, every: int, place: Place) -> dict[str, Any]:
-    """Settings of every trainer here: precision, optimizer, a cosine, checkpoints that `checkpoints` looks after."""
-    return {
-        "lr_scheduler_type": "cosine",
-        "max_grad_norm": 0.3,
-        "optim": "paged_adamw_8bit" if place.on_gpu else "adamw_torch",
-        "bf16": place.dtype == torch.bfloat16,
-        "fp16": place.dtype == torch.float16,
-        "use_cpu": not place.on_gpu,
-        "logging_steps": max(1, every // 20),
-        "logging_first_step": True,
-        "save_strategy": "steps",
-        "save_steps": every,
-        "seed": seed,
-        "report_to": "none",
-    }
-
-
-def quiet(trainer: type[Any]) -> type[Any]:
-    """The trainer without its report to its makers on every start."""
-    return type(trainer.__name__, (trainer,), {"_send_telemetry": lambda _self: None})
-
-
-def dressed(trainer: Any, work: Path) -> Any:
-    """The trainer with our own progress in place of what it would print to standard output."""
-    for callback in (ProgressCallback, PrinterCallback):
-        trainer.remove_callback(callback)
-    for callback in (Bar(), Keeper(work)):
-        trainer.add_callback(callback)
-    student.in_full_precision(trainer.model)
-    return trainer
 
 
 def say_time(trainer: Any, tuning: Tuning, place: Place, log: Log) -> float:
@@ -226,30 +200,6 @@ def say_time(trainer: Any, tuning: Tuning, place: Place, log: Log) -> float:
         f"one forward and backward pass took {seconds:.2f} s here" + (f" and {peak / estimate.GIGABYTE:.1f} GB at its peak" if peak else "")
     )
     return seconds
-
-
-def facts(tuning: Tuning, place: Place, model: Any, history: Sequence[Mapping[str, Any]], step: int) -> Report:
-    """What `training.json` says of any training here."""
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return {
-        "recipe": asdict(tuning),
-        "prompt": prompt_hash(tuning.format),
-        "parameters": {"trained": trained},
-        "kept": {"step": step, "of": history[-1]["step"], "by": verdict(history, step)},
-        "evaluations": [dict(entry) for entry in history if any(key.startswith("eval_") for key in entry)],
-        "device": torch.cuda.get_device_name(0) if place.on_gpu else f"CPU ({platform.machine()})",
-        "precision": student.PRECISIONS[place.dtype],
-        "libraries": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def verdict(history: Sequence[Mapping[str, Any]], step: int) -> str:
-    """Why this step's weights are the ones that are kept."""
-    found = [entry for entry in history if entry["step"] == step and checkpoints.ACCURACY in entry]
-    if not found:
-        return "the last weights, not examined"
-    return f"execution accuracy {found[-1][checkpoints.ACCURACY]:.1%} of {found[-1]['eval_scored']:.0f} held-out questions"
 
 
 def _hash(texts: Sequence[Prompted]) -> str:
