@@ -51,6 +51,18 @@ def connect_trusted(path: Path | None = None, read_only: bool = True) -> duckdb.
     return duckdb.connect(str(path), read_only=read_only) if path else duckdb.connect()
 
 
+def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file, as data. Raises BadInput."""
+    try:
+        with closing(connect_trusted()) as memory:
+            memory.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            names = [column[0] for column in memory.description or ()]
+            while rows := memory.fetchmany(1_000):
+                yield from (dict(zip(names, row, strict=True)) for row in rows)
+    except duckdb.Error as problem:
+        raise BadInput(f"{path} is not a readable Parquet file ({_reason(problem)}); download it again.") from problem
+
+
 def finds_rows(connection: Connection, sql: str) -> bool:
     """Whether a query of our own runs and gives at least one row."""
     try:

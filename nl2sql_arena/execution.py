@@ -23,6 +23,7 @@ from nl2sql_arena.sql import first_statement
 from nl2sql_arena.types import ErrorKind
 from nl2sql_arena.wire import ADDRESS_SPACE, MEMORY_EXIT
 
+MEMORY = ":memory:"
 DISPLAY_COLUMNS = 200
 MESSAGE_CHARS = 2_000
 FETCH_ROWS = 256
@@ -62,8 +63,8 @@ BROKEN = (duckdb.InternalException, duckdb.IOException, duckdb.FatalException)
 
 
 def open_hardened(path: str) -> duckdb.DuckDBPyConnection:
-    """A read-only connection that can reach nothing but this file; still to be locked, see `lock`."""
-    connection = duckdb.connect(path, read_only=True, config=CONFIG)
+    """A read-only connection that can reach nothing but this file, or an empty database in `MEMORY`; still to be locked, see `lock`."""
+    connection = duckdb.connect(path, read_only=path != MEMORY, config=CONFIG)
     for setting in SETTINGS:
         connection.execute(setting)
     return connection

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,6 +33,9 @@ KILL_SECONDS = 1.5
 """How long after a query's limit its worker is killed; before, DuckDB's own deadline and interrupts have had their turn."""
 HEAD_BYTES = 4_000_000
 """Bytes of a reply besides its rows."""
+CHECK_SECONDS = 90.0
+"""How long a batch of pairs may take to be checked, several times what 40 ordinary ones take on a busy machine."""
+CHECK_BYTES = 64_000_000
 PREPARE_CHARS = 100_000
 FALLBACK_CHARS = 10_000
 NOT_PREPARED = {
@@ -182,27 +186,48 @@ class Sandbox:
             return _unprepared(text, NOT_PREPARED[lost.why])
         return Prepared(**fields | {"repairs": tuple(fields["repairs"])})
 
+    def check(self, items: Sequence[Mapping[str, Any]], seconds: float) -> list[dict[str, Any]]:
+        """`intake.check` on schemas and queries of a data set, in a worker, with `seconds` for each query. Raises Infrastructure.
+
+        When the worker fails or dies on a batch its items are tried one by one; the one that it cannot bear comes back as {"lost": why}.
+        """
+        job = {"kind": "check", "path": "the data set", "items": items, "seconds": seconds}
+        try:
+            reply = self._any_reply(job, CHECK_SECONDS, CHECK_BYTES)
+        except LostError as lost:
+            reply = {"failure": lost.why}
+        if "failure" not in reply:
+            checked: list[dict[str, Any]] = reply["checked"]
+            return checked
+        if len(items) == 1:
+            return [{"lost": reply["failure"]}]
+        return [verdict for item in items for verdict in self.check([item], seconds)]
+
     def _reply(self, job: dict[str, Any], seconds: float, cap: int) -> dict[str, Any]:
         """A worker's reply. Raises LostError when the job cost the worker its life, Infrastructure for our own failures."""
+        reply = self._any_reply(job, seconds, cap)
+        if "failure" in reply:
+            raise Infrastructure(f"The SQL worker failed ({reply['failure']}); try again.")
+        return reply
+
+    def _any_reply(self, job: dict[str, Any], seconds: float, cap: int) -> dict[str, Any]:
+        """The same, a failure that the worker itself reports included."""
         deadline = time.monotonic() + self.wait_seconds
         if not self._slots.acquire(timeout=self.wait_seconds):
             raise Infrastructure("All SQL workers are busy and the queue is full; try again in a few seconds.")
         try:
             try:
-                reply = self._ask(job, seconds, cap, deadline)
+                return self._ask(job, seconds, cap, deadline)
             except LostError as lost:
                 if lost.why != "killed":
                     raise
-                reply = self._ask(job, seconds, cap, deadline)
+                return self._ask(job, seconds, cap, deadline)
         except LostError as lost:
             if lost.why == "killed":
                 raise Infrastructure("The SQL worker was ended from outside twice; try again.") from None
             raise
         finally:
             self._slots.release()
-        if "failure" in reply:
-            raise Infrastructure(f"The SQL worker failed ({reply['failure']}); try again.")
-        return reply
 
     def _ask(self, job: dict[str, Any], seconds: float, cap: int, deadline: float) -> dict[str, Any]:
         worker = self._take(deadline)

@@ -15,8 +15,8 @@ PACKAGE = ROOT / "nl2sql_arena"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "settings", "sampledata", "wire", "__version__"),
-    ("schema", "prompts", "sql", "difficulty", "compare", "stats", "explain"),
-    ("catalog", "cells", "database", "vetting", "execution", "worker", "sandbox", "hardware", "backends", "votes"),
+    ("schema", "prompts", "sql", "difficulty", "compare", "stats", "explain", "ddl", "mending"),
+    ("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox", "hardware", "backends", "votes"),
     ("engine", "services", "arena", "benchmark", "training"),
     ("ui", "cli", "__main__"),
 )
@@ -26,9 +26,9 @@ HOMES = {
     "transformers": ("backends/local", "training/"),
     "peft": ("backends/local", "training/"),
     "gradio": ("ui/",),
-    "duckdb": ("database.py", "worker.py", "execution.py", "vetting.py"),
+    "duckdb": ("database.py", "worker.py", "execution.py", "vetting.py", "intake.py"),
     "sqlalchemy": ("votes/",),
-    "sqlglot": ("sql.py", "difficulty.py", "compare.py", "training/"),
+    "sqlglot": ("sql.py", "difficulty.py", "compare.py", "ddl.py", "mending.py", "training/"),
     "sqlparse": ("sql.py",),
 }
 

@@ -41,11 +41,11 @@ def question_hash(question: str) -> bytes:
 def sql_hash(sql: str) -> bytes:
     """Of the query with its literals; case, layout, comments, and names that tables are given for short do not count."""
     with suppress(SqlglotError):  # else its own text must do
-        sql = _with_full_names(parse_one(sql, read="duckdb")).sql(dialect="duckdb", comments=False)
+        sql = with_full_names(parse_one(sql, read="duckdb")).sql(dialect="duckdb", comments=False)
     return _hash(" ".join(sql.lower().replace(";", " ").split()))
 
 
-def _with_full_names(query: exp.Expr) -> exp.Expr:
+def with_full_names(query: exp.Expr) -> exp.Expr:
     """The query with its tables under their own names, unless one is read twice; names without quotes, and none for the only table."""
     for name in query.find_all(exp.Identifier):
         name.set("quoted", False)
