@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from nl2sql_arena.difficulty import duckdb_level, features, spider_level
 from nl2sql_arena.errors import ArenaError, BadInput
-from nl2sql_arena.settings import load, names
+from nl2sql_arena.settings import Settings, load, names
 from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
 
 if TYPE_CHECKING:
@@ -79,6 +80,21 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _training(commands: Any) -> None:
+    data = commands.add_parser("data", help="look into training data").add_subparsers(required=True, metavar="COMMAND")
+    report = _add(data, "report", _data_report, "size, losses, difficulty, lengths and leanings of a data mix")
+    mix = report.add_mutually_exclusive_group(required=True)
+    mix.add_argument("--recipe", type=Path, help="a recipe.toml whose data mix, prompt format and lengths are meant")
+    mix.add_argument("--source", help="one source: a public set's name, generator, or a JSONL file with question, sql and schema")
+    report.add_argument("--path", default="", help="where the set lies as its authors publish it (default: the hub)")
+    report.add_argument("--split", default="train")
+    report.add_argument("--most", type=_count, default=0, help="read at most this many of its rows (default: all)")
+    report.add_argument("--measured", action="append", default=[], metavar="NAME=PATH", help="keep apart from this set's dev split, too")
+    report.add_argument("--tokenizer", default="", help="hub id or folder (default: the recipe's base)")
+    report.add_argument("--format", default="phi2-sql", help="the prompt's format, where no recipe says it")
+    report.add_argument("--max-length", type=_count, default=1024, help="tokens of prompt and answer, where no recipe says it")
+    report.add_argument("--seed", type=int, default=0)
+    report.add_argument("--json", action="store_true")
+
     train = commands.add_parser("train", help="train models").add_subparsers(required=True, metavar="COMMAND")
     mini = _add(train, "mini", _train_mini, "train the three minis from scratch")
     mini.add_argument("--minutes", type=float, default=28.0, help="in all, on an idle machine of two cores")
@@ -136,11 +152,15 @@ def _count(text: str) -> int:
 def _services(options: argparse.Namespace) -> "Iterator[Services]":
     from nl2sql_arena.services import open_services
 
-    services = open_services(load(os.environ | {"ARENA_DATA": options.data} if options.data else os.environ))
+    services = open_services(_settings(options))
     try:
         yield services
     finally:
         services.close()
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return load(os.environ | {"ARENA_DATA": options.data} if options.data else os.environ)
 
 
 def _models_of(options: argparse.Namespace) -> list[str]:
@@ -380,6 +400,24 @@ def _difficulty(row: dict[str, Any]) -> dict[str, Any]:
 
 def _log(line: str) -> None:
     sys.stderr.write(line + "\n")
+
+
+def _data_report(options: argparse.Namespace) -> None:
+    from nl2sql_arena import database
+    from nl2sql_arena.training import datasets, recipe, report
+
+    tuning = recipe.read_tuning(options.recipe) if options.recipe else None
+    sources = tuning.data if tuning else (datasets.Source(options.source, options.path, options.split, options.most),)
+    named = [text.partition("=") for text in options.measured]
+    if wrong := next((text for text, (name, _, path) in zip(options.measured, named, strict=True) if not name or not path), None):
+        raise BadInput(f"--measured {wrong} is not NAME=PATH; write for example --measured spider=FOLDER.")
+    measured = [datasets.Source(name, path, "dev") for name, _, path in named]
+    reader = report.reader(tuning, options.recipe, options.tokenizer, options.format, options.max_length)
+    databases = database.catalogue(_settings(options))
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = datasets.build(sources, databases, Path(folder), tuning.seed if tuning else options.seed, _log, measured=measured)
+        found = report.report(dataset, reader)
+    _out(json.dumps(found, ensure_ascii=False, indent=1) if options.json else report.as_text(found))
 
 
 def _train_mini(options: argparse.Namespace) -> None:

@@ -208,7 +208,9 @@ def _others(each: Mismatch) -> list[exp.Expr]:
 
 
 def _side(node: exp.Expr, aliases: Mapping[str, str], kinds: Mapping[Key, str]) -> str:
-    """What stands there: int or num for a number; words, or day when it may be a date, for a text that is no number; the kind of a column; else nothing."""
+    """What stands there: int or num for a number; words, or day when it may be a date, for a text that is no number; the kind of a
+    column; else nothing.
+    """
     if isinstance(node, exp.Neg):
         return _side(node.this, aliases, kinds)
     if isinstance(node, exp.Literal):

@@ -1,0 +1,91 @@
+"""`data report`: what a user learns about a data mix before training on it. All rows here are invented."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nl2sql_arena import settings
+from nl2sql_arena.cli import main
+from nl2sql_arena.training import cultures, report
+from nl2sql_arena.training.datasets import Dataset
+from nl2sql_arena.training.pairs import TrainingPair
+from nl2sql_arena.training.prompted import Room
+from nl2sql_arena.training.report import Reader
+from nl2sql_arena.types import Column, Schema, Table
+
+PEOPLE = Schema("people", (Table("people", (Column("id", "INTEGER"), Column("given_name", "VARCHAR"), Column("age", "INTEGER"))),))
+ASKED = [
+    ("What is the given name of number 3?", "SELECT given_name FROM people WHERE id = 3"),
+    ("How many are called Søren?", "SELECT COUNT(*) FROM people WHERE given_name = 'Søren'"),
+    ("How many are called 由紀?", "SELECT COUNT(*) FROM people WHERE given_name = '由紀'"),
+    ("Who is older than Priya?", "SELECT given_name FROM people WHERE age > (SELECT age FROM people WHERE given_name = 'Priya')"),
+]
+PAIRS = tuple(TrainingPair(question, sql, PEOPLE, "mine") for question, sql in ASKED)
+
+
+def measured(reader: Reader) -> dict[str, Any]:
+    return report.report(Dataset(PAIRS, (), {}, {}, {"mine": {"read": 9, "train": 4, "dropped: not a query": 5}}), reader)
+
+
+def test_figures_are_of_the_pairs() -> None:
+    found = measured(Reader("", "phi2-sql", Room(768, 256), None, "No tokenizer."))
+    assert found["size"] == {"train": 4, "held_out": 0, "schemas": 1, "by_source": {"mine": 4}}
+    assert found["difficulty"] == {"easy": 0.75, "medium": 0.0, "hard": 0.25, "extra": 0.0, "other": 0.0}
+    assert (found["constructs"]["nested"], found["biases"]["aggregate"], found["biases"]["join"]) == (0.25, 0.5, 0.0)
+    assert found["biases"]["openers"]["how"] == 0.5
+    assert found["biases"]["question_names_a_column_literally"] == 0.25
+    assert found["values"]["different"] == 3
+    assert found["values"]["scripts"] == {"Latin": 0.6667, "Cjk": 0.3333}
+    assert found["values"]["given_names_by_region"] == {"Germanic and Nordic": 0.5, "South Asian": 0.5}
+    text = report.as_text(found)
+    assert "dropped: not a query: 5" in text
+    assert "No tokenizer." in text
+    assert "Estimated from the text values in the queries" in text
+
+
+def test_lengths_say_what_would_be_cut() -> None:
+    words = Reader("words", "phi2-sql", Room(30, 8), lambda text: len(text.split()))
+    tokens = measured(words)["tokens"]
+    assert tokens["prompt"]["max"] > tokens["prompt"]["median"] > tokens["answer"]["median"] > 0
+    assert tokens["left out: answer too long"] == 1.0
+    roomy = Reader("words", "phi2-sql", Room(300, 80), words.count)
+    assert measured(roomy)["tokens"]["left out: answer too long"] == 0.0
+
+
+def test_a_tokenizer_that_cannot_be_had_is_a_sentence(tmp_path: Path) -> None:
+    found = report.reader(None, None, str(tmp_path / "nowhere"), "phi2-sql", 1024)
+    assert found.count is None
+    assert "cannot be had here" in found.why
+
+
+def test_names_are_found_without_accents_and_case() -> None:
+    assert cultures.regions(["SOREN Holm", "Łukasz", "jose%", "Box 7"]) == {
+        "Germanic and Nordic": 1, "Slavic and Baltic": 1, "Spanish and Portuguese": 1,
+    }  # fmt: skip
+
+
+def test_the_command_reports_one_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    statements = "CREATE TABLE people (id INT, given_name TEXT, age INT); INSERT INTO people VALUES (3, 'Søren', 41), (4, 'Priya', 40)"
+    rows = [{"question": question, "sql": sql, "schema": statements} for question, sql in ASKED]
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tokenizer = settings.ROOT / "models" / "mini-p"
+    main(["data", "report", "--source", str(path), "--tokenizer", str(tokenizer), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["rows"][str(path)]["read"] == 4
+    assert found["size"]["train"] == 3
+    assert found["tokens"]["prompt"]["median"] > 20
+    with pytest.raises(SystemExit, match="not NAME=PATH"):
+        main(["data", "report", "--source", str(path), "--measured", "spider"])
+
+
+def test_the_command_reports_a_recipe_s_mix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('trainer = "trl"\nformat = "phi2-sql"\n[base]\nid = "nowhere/at-all"\n[[data]]\nsource = "generator"\nmost = 15\n')
+    main(["data", "report", "--recipe", str(recipe)])
+    shown = capsys.readouterr().out
+    assert "# Data report" in shown
+    assert "read: 15" in shown
+    assert "The tokenizer nowhere/at-all cannot be had here" in shown
