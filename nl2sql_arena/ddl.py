@@ -5,6 +5,7 @@ of a stranger. Other statements (views, indexes, CREATE TABLE AS) are left out a
 can make sqlglot slow, so text of a stranger is read only inside the sandbox's worker.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,10 @@ TYPES = {
     TYPE.BOOLEAN: "BOOLEAN", TYPE.DATE: "DATE", TYPE.DATE32: "DATE", TYPE.TIME: "TIME", TYPE.UUID: "UUID", TYPE.INTERVAL: "INTERVAL",
 }  # fmt: skip
 """What DuckDB calls a type; every other one, texts and enumerations above all, is VARCHAR."""
+PLAIN_TYPE = re.compile(
+    rf"\b(?:{'|'.join(map(re.escape, sorted({*TYPES.values(), 'VARCHAR'}, key=len, reverse=True)))}|DECIMAL\(\d+,\d+\))(?!\w)"
+)
+NESTED_TYPE = re.compile(r"""STRUCT\((?:(?:\w+|"(?:[^"]|"")*")\ \#(?:,\ )?)+\)|MAP\(\#,\ \#\)|\#\[\]""", re.VERBOSE)
 
 Row = tuple[str | None, ...]
 """One row's values as text that DuckDB casts to the columns' types."""
@@ -137,6 +142,14 @@ def duckdb_type(kind: exp.DataType | None) -> str:
     return TYPES.get(kind.this, "VARCHAR")
 
 
+def is_type(text: str) -> bool:
+    """Whether a text is a type as `duckdb_type` writes it; asked of what comes from a worker before it is part of a statement."""
+    whole, text = text, PLAIN_TYPE.sub("#", text)
+    while (shorter := NESTED_TYPE.sub("#", text)) != text:
+        text = shorter
+    return text == "#" and "#" not in whole
+
+
 def _statements(text: str) -> Iterator[exp.Expr | None]:
     """The tree of each statement; None for one that no dialect reads."""
     while text.strip(" \n\t\r;"):
@@ -146,14 +159,25 @@ def _statements(text: str) -> Iterator[exp.Expr | None]:
 
 
 def _parsed(statement: str) -> exp.Expr | None:
+    """The tree as the first dialect reads it that knows all its types, else the first that reads it at all."""
+    readings = list(_readings(statement))
+    return next((tree for tree in readings if not _has_unknown_type(tree)), readings[0] if readings else None)
+
+
+def _readings(statement: str) -> Iterator[exp.Expr]:
     for dialect in DIALECTS:
         try:
             tree = parse_one(statement, read=dialect)
         except (SqlglotError, ValueError, RecursionError):
             continue
         if isinstance(tree, exp.Create | exp.Insert):
-            return tree
-    return None
+            yield tree
+            if not _has_unknown_type(tree):
+                return
+
+
+def _has_unknown_type(tree: exp.Expr) -> bool:
+    return any(kind.this == TYPE.USERDEFINED for kind in tree.find_all(exp.DataType))
 
 
 def _table(tree: exp.Create) -> Table | None:

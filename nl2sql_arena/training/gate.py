@@ -142,7 +142,7 @@ def _tables(found: list[dict[str, Any]]) -> tuple[Table, ...]:
     return tuple(
         Table(
             each["name"],
-            tuple(Column(**column) for column in each["columns"]),
+            tuple(Column(**column | {"type": column["type"] if ddl.is_type(column["type"]) else "VARCHAR"}) for column in each["columns"]),
             tuple(each["primary_key"]),
             tuple(ForeignKey(tuple(key["columns"]), key["table"], tuple(key["references"])) for key in each["foreign_keys"]),
         )

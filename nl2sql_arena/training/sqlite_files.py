@@ -4,10 +4,11 @@ The file is only read, as data; every statement is ours. SQLite lets any value i
 values fit it. What is built is a sample: gold and prediction are compared on the same rows, but not on all that the authors had.
 """
 
+import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import closing
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from nl2sql_arena.types import Column, ForeignKey, Table
 
 MOST_ROWS = 10_000
 INTEGER = 2**31
-MOMENTS = {"DATE": date.fromisoformat, "TIMESTAMP": datetime.fromisoformat}
+MOMENTS = {"DATE": r"\d{4}-\d\d-\d\d", "TIMESTAMP": r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?"}
 
 
 def convert(source: Path, target: Path) -> list[Table]:
@@ -43,8 +44,8 @@ def convert(source: Path, target: Path) -> list[Table]:
 def _read(connection: sqlite3.Connection, name: str) -> tuple[Table, list[ddl.Row]]:
     """A table and its rows as text; a column has its declared type if all values fit it."""
     described = connection.execute('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', [name]).fetchall()
-    quoted = '"' + name.replace('"', '""') + '"'
-    values = connection.execute(f"SELECT * FROM {quoted} LIMIT {MOST_ROWS}").fetchall()
+    wanted = ", ".join(_quoted(column[0]) for column in described)
+    values = connection.execute(f"SELECT {wanted} FROM {_quoted(name)} LIMIT {MOST_ROWS}").fetchall()
     kinds = [_type(declared, [row[i] for row in values]) for i, (_, declared, _, _) in enumerate(described)]
     columns = tuple(Column(each, kind, nullable=not needed) for (each, _, needed, _), kind in zip(described, kinds, strict=True))
     primary = tuple(each for _, each in sorted((place, each) for each, _, _, place in described if place))
@@ -61,7 +62,7 @@ def _type(declared: str, values: Iterable[Any]) -> str:
     if "INT" in kind or "BOOL" in kind:
         wanted = "INTEGER"
     elif "DATE" in kind or "TIME" in kind:
-        return next((name for name, read in MOMENTS.items() if _all(found, read)), "VARCHAR")
+        return next((name for name, form in MOMENTS.items() if found and all(_is_moment(value, form) for value in found)), "VARCHAR")
     elif any(word in kind for word in ("CHAR", "TEXT", "CLOB", "BLOB")) or not kind:
         return "VARCHAR"
     else:
@@ -73,13 +74,20 @@ def _type(declared: str, values: Iterable[Any]) -> str:
     return "DOUBLE"
 
 
-def _all(values: Sequence[Any], read: Any) -> bool:
-    """Whether there are values and all of them are texts that `read` takes."""
+def _is_moment(value: Any, form: str) -> bool:
+    """Whether a value is an ISO date or time of the form, of a day that exists."""
+    if not isinstance(value, str) or not re.fullmatch(form, value):
+        return False
     try:
-        return bool([read(value) for value in values])
-    except (TypeError, ValueError):
+        return bool(datetime.fromisoformat(value))
+    except ValueError:
         return False
 
 
 def _text(value: Any) -> str | None:
-    return value.hex() if isinstance(value, bytes) else None if value is None else str(value)
+    """A value as text; SQLite's blobs in hexadecimal."""
+    return value.hex() if isinstance(value, bytes) else None if value is None else str(value).replace("\0", "")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -10,13 +10,14 @@ from typing import Any
 import duckdb
 import pytest
 
+from nl2sql_arena import ddl
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.training import datasets, loaders
 from nl2sql_arena.training.datasets import Dataset, Source, build
 from nl2sql_arena.training.loaders import Order, Published
-from nl2sql_arena.types import SCORE
+from nl2sql_arena.types import SCORE, ForeignKey
 
 B_MC2, GRETEL, MOTHERDUCK = "b-mc2/sql-create-context", "gretelai/synthetic_text_to_sql", "motherduckdb/duckdb-text2sql-25k"
 BEES = "CREATE TABLE hives (id INTEGER, keeper VARCHAR, frames VARCHAR)"
@@ -68,7 +69,8 @@ def test_a_set_is_read_in_every_form_it_is_published_in(tmp_path: Path, suffix: 
             writer.writerow(ROW)
     elif suffix == "parquet":
         source = jsonl(tmp_path / "raw" / "rows.jsonl", [ROW])
-        duckdb.connect().execute(f"COPY (SELECT * FROM read_json('{source}')) TO '{path}' (FORMAT parquet)")
+        with duckdb.connect() as memory:
+            memory.execute(f"COPY (SELECT * FROM read_json('{source}')) TO '{path}' (FORMAT parquet)")
         source.unlink()
     else:
         jsonl(path, [ROW])
@@ -273,6 +275,38 @@ def test_what_cannot_be_mended_is_dropped_and_counted(tmp_path: Path, hurried: N
     }  # fmt: skip
 
 
+SERIAL = """
+    CREATE TABLE IF NOT EXISTS `a` (
+        `id` int NOT NULL AUTO_INCREMENT, e ENUM('x','y') COMMENT 'kind', j json, PRIMARY KEY (`id`)
+    ) ENGINE=InnoDB;
+    CREATE TABLE public.b (
+        id SERIAL PRIMARY KEY, a_id integer REFERENCES A, t timestamp with time zone, v varchar(10)[], s STRUCT("x y" INT)
+    );
+    CREATE INDEX i ON b (id);
+    INSERT INTO a (id, e) VALUES (1, "x"), (-2, NULL), (3, NOW())"""
+
+
+def test_statements_of_any_dialect_become_tables_and_rows() -> None:
+    found = ddl.read(SERIAL)
+    assert [[(c.name, c.type, c.comment, c.nullable) for c in table.columns] for table in found.tables] == [
+        [("id", "INTEGER", "", False), ("e", "VARCHAR", "kind", True), ("j", "JSON", "", True)],
+        [
+            ("id", "INTEGER", "", True), ("a_id", "INTEGER", "", True), ("t", "TIMESTAMP WITH TIME ZONE", "", True),
+            ("v", "VARCHAR[]", "", True), ("s", 'STRUCT("x y" INTEGER)', "", True),
+        ],
+    ]  # fmt: skip
+    assert found.tables[1].foreign_keys == (ForeignKey(("a_id",), "a", ("id",)),)
+    assert found.rows == {"a": [("1", "x", None), ("-2", None, None)]}
+    assert len(found.notes) == 2
+    assert ddl.read(ddl.written(found.tables)).tables[1] == found.tables[1]
+    assert all(ddl.is_type(column.type) for table in found.tables for column in table.columns)
+
+
+@pytest.mark.parametrize("text", ["", "INTEGER) AS SELECT 1", "INTEGER DEFAULT getenv('A')", "INTEGER, b INTEGER", "STRUCT(a #)", "#"])
+def test_what_is_no_type_never_gets_into_a_statement(text: str) -> None:
+    assert not ddl.is_type(text)
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -420,7 +454,7 @@ def test_schemas_that_share_a_table_are_on_one_side(tmp_path: Path) -> None:
     linked = [(question, sql, shops(i // 2) + f"CREATE TABLE extra_{i // 2} (x INT)") for i, (question, sql, _) in enumerate(many())]
     alone = many()
     found = made(
-        [own(tmp_path / "a.jsonl", *linked), own(tmp_path / "b.jsonl", *((f"{q} again", sql, ddl) for q, sql, ddl in alone))],
+        [own(tmp_path / "a.jsonl", *linked), own(tmp_path / "b.jsonl", *((f"{q} again", sql, text) for q, sql, text in alone))],
         tmp_path,
         held_out=8,
     )
