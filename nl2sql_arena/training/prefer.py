@@ -83,8 +83,7 @@ def prefer(
     steps = ceil(ceil(len(texts) / choices.batch) / choices.accumulate * choices.epochs)
     log(f"{old.name}: {trained_parameters(model):,} parameters are trained on {len(texts)} rows in {steps} steps")
     trainer = _trainer(choices, model, tokenizer, texts, places.work, place, steps, old.context)
-    follow(trainer, resume, log)
-    history = trainer.state.log_history
+    history = follow(trainer, resume, log)
     step = checkpoints.best(history, checkpoints.by_step(places.work))
     figures = {
         "choices": asdict(choices),

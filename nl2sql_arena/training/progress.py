@@ -45,10 +45,11 @@ class Examiner(TrainerCallback):
         found = {f"eval_{name}": value for name, value in self._exam(model).items()}
         model.train(was_training)
         state.log_history[-1].update(found)
-        self._log(
-            f"step {state.global_step}: {found['eval_execution_accuracy']:.1%} of {found['eval_scored']:.0f} held-out questions right, "
-            f"{found['eval_valid_sql']:.1%} valid SQL"
-        )
+        with tqdm.external_write_mode(file=sys.stderr):
+            self._log(
+                f"step {state.global_step}: {found['eval_execution_accuracy']:.1%} of {found['eval_scored']:.0f} held-out questions right, "
+                f"{found['eval_valid_sql']:.1%} valid SQL"
+            )
 
 
 class Bar(TrainerCallback):

@@ -4,6 +4,7 @@
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -41,13 +42,13 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Stage:
-    """`share` of the training time on rows of which the share `sample` is about the sample databases, the rest about random ones.
+    """`share` of the training time on blocks of which `mix` says how often each kind of pairs is drawn (`data.KINDS`; shares sum to 1).
 
     Rates start at the given values and fall along a cosine to `final` of them; `matrices` is Muon's, for weight matrices (0 = AdamW too).
     """
 
     share: float
-    sample: float
+    mix: Mapping[str, float]
     rate: float
     matrices: float = 0.0
     final: float = 0.03
@@ -59,8 +60,8 @@ class Recipe:
     name: str
     what: Architecture | Adapter
     stages: tuple[Stage, ...]
-    rows: int = 8
-    """Rows of a training step."""
+    blocks: int = 2
+    """Blocks of a training step, each about one schema."""
 
     @property
     def base(self) -> str:
@@ -93,10 +94,14 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Every so many steps, so many held-out questions are answered and executed; 0 questions: the last weights are kept unexamined."""
+    """Every so many steps, so many held-out questions are answered, in at most `max_new_tokens` each, and executed.
+
+    With 0 questions the last weights are kept unexamined.
+    """
 
     every: int = 200
     questions: int = 150
+    max_new_tokens: int = 256
 
 
 @dataclass(frozen=True)
@@ -134,8 +139,10 @@ def trainer(path: Path) -> Trainer:
 def read_tuning(path: Path) -> Tuning:
     """A recipe for the trainer trl. Raises BadCard."""
     fields = _fields(path)
+    if trainer(path) != "trl":
+        raise BadCard(f'{path} makes a mini; a recipe for an adapter says trainer = "trl".')
+    fields.pop("trainer")
     try:
-        fields.pop("trainer")
         lora = fields.pop("lora", {})
         found = Tuning(
             name=path.resolve().parent.name,
@@ -162,8 +169,9 @@ def _wrong(made: Tuning) -> list[str]:
     wrong += ["no [[data]] to learn from"] if not made.data else []
     wrong += ["no modules for the adapter"] if not lora.modules else []
     above = {
-        "max_new_tokens": made.max_new_tokens, "rank": lora.rank, "alpha": lora.alpha, "epochs": schedule.epochs, "batch": schedule.batch,
+        "rank": lora.rank, "alpha": lora.alpha, "epochs": schedule.epochs, "batch": schedule.batch,
         "accumulate": schedule.accumulate, "rate": schedule.rate, "every": evaluation.every,
+        "max_new_tokens": min(made.max_new_tokens, evaluation.max_new_tokens),
     }  # fmt: skip
     wrong += [f"{key} = {value}, not above 0" for key, value in above.items() if value <= 0]
     if made.max_length <= made.max_new_tokens:

@@ -1,6 +1,7 @@
 """What every training by trl has in common here: settings, our own progress, and what `training.json` says of it afterwards."""
 
 import platform
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -8,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, ProgressCallback
+from transformers import PrinterCallback, ProgressCallback, TrainerState
 
 from nl2sql_arena.training import checkpoints, student
-from nl2sql_arena.training.progress import Bar, Keeper
+from nl2sql_arena.training.checkpoints import History
+from nl2sql_arena.training.progress import Bar, Keeper, Log
 from nl2sql_arena.training.prompted import prompt_hash
 from nl2sql_arena.training.student import Place
 
+# trl 1.16 still sets it by the old name.
+warnings.filterwarnings("ignore", message="`gradient_checkpointing` is deprecated")
+
 LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "duckdb")
 Report = dict[str, Any]
+TRAINER_STATE = "trainer_state.json"
 
 
 def settings(work: Path, seed: int, rate: float, every: int, place: Place) -> dict[str, Any]:
@@ -54,11 +60,16 @@ def dressed(trainer: Any, work: Path) -> Any:
     return trainer
 
 
-def follow(trainer: Any, resume: Path | None, log: Any) -> None:
-    """Train to the end, from the checkpoint if there is one."""
+def follow(trainer: Any, resume: Path | None, log: Log) -> History:
+    """Train to the end, from the checkpoint if there is one; returns what was logged from the first step on."""
     if resume:
-        log(f"continuing from step {resume.name.rpartition('-')[2]}")
+        state = TrainerState.load_from_json(str(resume / TRAINER_STATE))
+        log(f"continuing from step {state.global_step} of {state.max_steps}")
+        if state.global_step >= state.max_steps:  # the trainer would take one step more
+            history: History = state.log_history
+            return history
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    return list(trainer.state.log_history)
 
 
 def facts(format_name: str, place: Place, model: Any, history: Sequence[Mapping[str, Any]], step: int) -> Report:
@@ -84,4 +95,5 @@ def verdict(history: Sequence[Mapping[str, Any]], step: int) -> str:
     found = [entry for entry in history if entry["step"] == step and checkpoints.ACCURACY in entry]
     if not found:
         return "the last weights; none were examined"
-    return f"the best execution accuracy: {found[-1][checkpoints.ACCURACY]:.1%} of {found[-1]['eval_scored']:.0f} held-out questions"
+    accuracy, asked = found[-1][checkpoints.ACCURACY], f"{found[-1]['eval_scored']:.0f} held-out questions"
+    return f"the best execution accuracy: {accuracy:.1%} of {asked}" if accuracy else f"the lowest loss; none answered any of {asked} right"

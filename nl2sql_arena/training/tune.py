@@ -7,7 +7,7 @@ moment, the same command continues from the last whole checkpoint. Not covered: 
 import pickle
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from math import ceil
 from pathlib import Path
@@ -68,13 +68,12 @@ def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: L
     model = student.with_adapter(student.base(tuning.base, folders.recipe, tuning.quantisation, place), tuning.lora)
     trainer = trainer_of(tuning, model, tokenizer, texts, folders.work, place)
     if texts.held_out:
-        exam = Exam(card, data.held_out[: tuning.evaluation.questions], built(data.files, data.schemas), sandbox)
+        exam = Exam(_examined(card, tuning), data.held_out[: tuning.evaluation.questions], built(data.files, data.schemas), sandbox)
         plan = student.plan(model, tuning.quantisation, place)
-        trainer.add_callback(Examiner(lambda live: exam(Local(live, tokenizer, plan, tuning.max_length)), log))
+        trainer.add_callback(Examiner(lambda live: exam(Local(live, tokenizer, plan, shape.max_position_embeddings)), log))
     seconds = say_time(trainer, tuning, place, log) if resume is None else 0.0
     trainer.args.eval_on_start = resume is None and bool(texts.held_out)
-    follow(trainer, resume, log)
-    history = trainer.state.log_history
+    history = follow(trainer, resume, log)
     step = checkpoints.best(history, checkpoints.by_step(folders.work))
     figures = (
         {"recipe": asdict(tuning)}
@@ -130,6 +129,12 @@ def card_of(tuning: Tuning, folders: Folders, family: str) -> ModelCard:
         notes=f"LoRA adapter tuned with `train sft` on {sources}; training.json has the figures.",
         training_prompt_hash=prompt_hash(tuning.format),
     )
+
+
+def _examined(card: ModelCard, tuning: Tuning) -> ModelCard:
+    """The contestant with the shorter answers that an examination allows, and so with the same room for prompts."""
+    cap = tuning.evaluation.max_new_tokens
+    return replace(card, context=tuning.max_length - tuning.max_new_tokens + cap, generation=Generation(cap))
 
 
 def texts_of(data: Dataset, tuning: Tuning, tokenizer: Any, log: Log) -> tuple[Texts, Counter[str]]:

@@ -1,0 +1,283 @@
+"""Preference rows and what is refused among them; then DPO, KTO and merging for real, on a tiny Phi with a random adapter."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from nl2sql_arena import catalog, cli, prompts, settings
+from nl2sql_arena.database import Database
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.sandbox import Sandbox
+from nl2sql_arena.training import contestant, merge, prefer, preference
+from nl2sql_arena.training.preference import Pair, Row, Verdict
+from nl2sql_arena.training.prompted import completion
+from nl2sql_arena.types import Execution, Generation, Limits, Weights
+from tests import tiny
+from tests.training import tuned
+
+NO_QUESTIONS: frozenset[str] = frozenset()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    """Threads of so small a model only wait for each other on a busy machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def towns(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    return tuned.towns(tmp_path_factory.mktemp("towns"))
+
+
+def rows(count: int = 60) -> list[Row]:
+    """Pairs that lean to no side: each model wins half, and the longer answer does."""
+    made: list[Row] = []
+    for number in range(count):
+        good, bad = (
+            f"SELECT COUNT(*) FROM cities WHERE id > {number}",
+            "SELECT name FROM cities" + " WHERE id > 1 ORDER BY people" * (number % 2),
+        )
+        names = ("left", "right") if number % 3 else ("right", "left")
+        made.append(Pair("towns", f"how many cities after {number} ?", "train", good, bad, "vote", *names))
+    return made
+
+
+def vote(**changes: object) -> dict[str, Any]:
+    """A vote as `votes list --json` prints it."""
+    return {
+        "name": "v1", "winner": "model_a", "db": "towns", "question": "how many ?", "split": "none", "model_a": "left", "model_b": "right",
+        "sql_a": "SELECT 1", "sql_b": "SELECT 2", "outcome_a": "ok", "outcome_b": "error",
+    } | changes  # fmt: skip
+
+
+def test_a_row_is_read_as_it_was_written() -> None:
+    verdict = Verdict("towns", "how many ?", "train", "SELECT 1", True, "execution")
+    for row in (rows(1)[0], verdict):
+        assert preference.read(json.dumps(preference.as_json(row))) == [row]
+
+
+def test_a_vote_is_a_pair_of_answers_by_whoever_wrote_them() -> None:
+    (pair,) = preference.read(json.dumps([vote(winner="model_b", outcome_b="empty")]))
+    assert pair == Pair("towns", "how many ?", "none", "SELECT 2", "SELECT 1", "vote", "right", "left")
+    bad = preference.read(json.dumps(vote(winner="both_bad")))
+    assert [(row.completion, row.label, row.by) for row in bad if isinstance(row, Verdict)] == [
+        ("SELECT 1", False, "left"),
+        ("SELECT 2", False, "right"),
+    ]
+
+
+@pytest.mark.parametrize("change", [{"winner": "tie"}, {"outcome_a": "error"}, {"sql_b": ""}, {"sql_b": "SELECT 1"}])
+def test_a_vote_that_prefers_nothing_that_runs_is_no_row(change: dict[str, str]) -> None:
+    assert preference.read(json.dumps(vote(**change))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "are not JSON"),
+        ("[1]", "Row 1 is no preference row"),
+        ('{"db": "towns"}', 'it needs "db", "question"'),
+        (json.dumps(preference.as_json(rows(1)[0]) | {"chosen": " "}), "Row 1 has no usable chosen"),
+        (json.dumps(vote() | {"label": "yes"}).replace('"winner": "model_a", ', ""), "Row 1 is no preference row"),
+        ('{"db":"d","question":"q","split":"s","completion":"c","label":"yes","source":"vote"}', "Row 1 has no usable label"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_named(text: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        preference.read(text)
+
+
+def test_a_vote_without_its_queries_says_what_is_missing() -> None:
+    lost = {key: value for key, value in vote().items() if not key.startswith("sql")}
+    with pytest.raises(BadInput, match="Row 1 is a vote without sql_a, sql_b; export votes with `votes list --json`"):
+        preference.read(json.dumps(lost))
+
+
+def test_answers_are_judged_by_what_they_return(towns: Database, sandbox: Sandbox) -> None:
+    questions = [
+        {"id": 1, "db": "towns", "question": "how many cities ?", "gold_sql": ["SELECT COUNT(*) FROM cities"]},
+        {"id": 2, "db": "towns", "question": "names by size ?", "gold_sql": ["SELECT name FROM cities ORDER BY people"], "split": "arena"},
+        {"id": 3, "db": "towns", "question": "shops ?", "gold_sql": ["SELECT COUNT(*) FROM shops"]},
+    ]
+    answers = [
+        {"id": 1, "model": "left", "sql": "SELECT 2"}, {"id": 1, "model": "right", "sql": "SELECT 3"}, {"id": 1, "sql": "SELECT nothing"},
+        {"id": 2, "model": "left", "sql": "SELECT name FROM cities ORDER BY people DESC"}, {"id": 2, "model": "left", "sql": ""},
+        {"id": 3, "model": "left", "sql": "SELECT SUM(1) FROM shops"},
+    ]  # fmt: skip
+
+    def run(_db: str, sql: str, limits: Limits) -> Execution:
+        return sandbox.run(towns.path(), sql, limits)
+
+    found = preference.judged(questions, answers, run)
+    assert [(row.chosen, row.rejected, row.rejected_by) for row in found if isinstance(row, Pair)] == [
+        ("SELECT 2", "SELECT 3", "right"), ("SELECT 2", "SELECT nothing", ""),
+    ]  # fmt: skip
+    assert [(row.split, row.label, row.by) for row in found if isinstance(row, Verdict)] == [
+        ("arena", False, "left"),
+        ("train", True, "left"),
+    ]
+    with pytest.raises(BadInput, match="has the id 9, which no question has"):
+        preference.judged(questions, [{"id": 9, "sql": "SELECT 1"}], run)
+
+
+@pytest.mark.parametrize("asked", ["Which city has most people?", "which CITY has   most people", "Which city has most people ?!"])
+def test_a_question_that_models_are_measured_on_is_refused_however_it_was_typed(towns: Database, asked: str) -> None:
+    measured = preference.measured_questions({"towns": towns})
+    leak = replace(rows(1)[0], question=asked, split="none")
+    with pytest.raises(BadInput, match=r"1 of 61 rows ask what models are measured on, such as .*remove every row"):
+        preference.check([*rows(), leak], measured)
+    assert preference.is_measured(leak, measured)
+    assert not preference.is_measured(rows(1)[0], measured)
+
+
+def test_every_measured_question_of_the_real_databases_is_refused(tmp_path: Path) -> None:
+    from nl2sql_arena import database
+
+    databases = database.catalogue(settings.load({"ARENA_DATA": str(tmp_path)}))
+    measured = preference.measured_questions(databases)
+    examples = [example for each in databases.values() for example in each.examples()]
+    asked: dict[str, list[Row]] = {example.split: [] for example in examples}
+    for example in examples:
+        asked[example.split].append(replace(rows(1)[0], question=f"  {example.question.removesuffix('?')} ..."))
+    for split in ("dev", "test"):
+        assert asked[split]
+        assert all(preference.is_measured(row, measured) for row in asked[split])
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_row_of_a_measured_split_is_refused_whatever_it_asks(split: str) -> None:
+    with pytest.raises(BadInput, match="ask what models are measured on"):
+        preference.check([*rows(), replace(rows(1)[0], split=split)], NO_QUESTIONS)
+
+
+def one_sided() -> Iterator[tuple[list[Row], str]]:
+    yield [replace(row, chosen_by="left", rejected_by="right") for row in rows()], "left beats right in 100% of them"
+    yield [replace(row, chosen=row.chosen + " " * 200) for row in rows() if isinstance(row, Pair)], "the longer answer is the better one"
+    yield [row for row in preference.verdicts(rows()) if row.label], "the answer is good in 100% of them"
+
+
+@pytest.mark.parametrize(("given", "message"), one_sided())
+def test_one_sided_rows_are_refused(given: list[Row], message: str) -> None:
+    with pytest.raises(BadInput, match=f"The rows are one-sided: {message}"):
+        preference.check(given, NO_QUESTIONS)
+
+
+def test_too_few_rows_are_refused() -> None:
+    with pytest.raises(BadInput, match=r"There are 49 usable rows, which is too few .*collect at least 50"):
+        preference.check(rows(49), NO_QUESTIONS)
+    preference.check(rows(50), NO_QUESTIONS)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Phi and a contestant that is a random adapter on it."""
+    home = tmp_path_factory.mktemp("models")
+    tuned.phi(home)
+    tiny.lora(home / "phi", home / "old" / "adapter")
+    card = replace(tiny.card("old", "../phi", "adapter"), format="phi2-sql", context=384, generation=Generation(64), title="Old")
+    contestant.write_card(home / "old" / "card.toml", card)
+    return home
+
+
+def margin(models: Path, name: str, towns: Database) -> float:
+    """How much more probable a model finds the better answers than the worse ones, in nats an answer."""
+    card = catalog.read(models / name / "card.toml")
+    assert card.adapter
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(models / "phi"), models / name / card.adapter.id).eval()
+    tokenizer = AutoTokenizer.from_pretrained(models / "phi")
+
+    def probability(row: Pair, sql: str) -> float:
+        prompt = prompts.phi2_sql(row.question, towns.schema())
+        begin = len(tokenizer(prompt.text)["input_ids"])
+        ids = torch.tensor([tokenizer(prompt.text + completion(prompt, sql) + tokenizer.eos_token)["input_ids"]])
+        with torch.inference_mode():
+            scores = model(input_ids=ids).logits[0, begin - 1 : -1].log_softmax(-1)
+        return float(scores.gather(1, ids[0, begin:, None]).sum())
+
+    some = [row for row in rows(6) if isinstance(row, Pair)]
+    return sum(probability(row, row.chosen) - probability(row, row.rejected) for row in some) / len(some)
+
+
+@pytest.mark.parametrize(("method", "quantisation"), [("dpo", "none"), ("dpo", "nf4"), ("kto", "none")])
+def test_preferences_continue_an_adapter_into_a_contestant_of_its_own(
+    models: Path, towns: Database, sandbox: Sandbox, tmp_path: Path, method: prefer.Method, quantisation: Any
+) -> None:
+    name = f"{method}-{quantisation}"
+    places = prefer.Places(models / "old", models / name, tmp_path / "work")
+    before = (models / "old" / "adapter" / "adapter_model.safetensors").read_bytes()
+    choices = prefer.Choices(method, rate=3e-3, epochs=2, quantisation=quantisation)
+    report = prefer.prefer(choices, rows(50), places, {"towns": towns}, lambda _line: None)
+    assert (models / "old" / "adapter" / "adapter_model.safetensors").read_bytes() == before
+    assert sorted(path.name for path in (models / name / "adapter").iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    card = catalog.read(models / name / "card.toml")
+    assert (card.name, card.title, card.base) == (name, f"Old + {method.upper()}", Weights("../phi"))
+    assert margin(models, name, towns) > margin(models, "old", towns) + 0.5
+    assert report["continues"] == {"model": "old", "adapter": catalog.revision(catalog.read(models / "old" / "card.toml"), models)}
+    assert not places.work.exists()
+    assert tuned.ask(models, name, "how many shops ?", towns, sandbox).completion.tokens > 0
+
+
+def test_rows_about_an_unknown_database_or_a_model_without_an_adapter_are_refused(models: Path, towns: Database, tmp_path: Path) -> None:
+    places = prefer.Places(models / "old", models / "new", tmp_path / "work")
+    with pytest.raises(BadInput, match="about the database 'towns', which is not here; use rows about nothing"):
+        prefer.prefer(prefer.Choices("dpo"), rows(), places, {"nothing": towns}, print)
+    contestant.write_card(models / "phi" / "card.toml", tiny.card("phi"))
+    with pytest.raises(BadInput, match="Model phi has no adapter to continue; make one with `train sft` first"):
+        prefer.prefer(prefer.Choices("dpo"), rows(), replace(places, model=models / "phi"), {"towns": towns}, print)
+    (models / "phi" / "card.toml").unlink()
+
+
+def test_the_command_refuses_a_leak_before_it_loads_anything(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from nl2sql_arena import database
+
+    examples = (
+        example for each in database.catalogue(settings.load({})).values() for example in each.examples() if example.split == "test"
+    )
+    leak = replace(rows(1)[0], question=next(examples).question.lower())
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(preference.as_json(row)) + "\n" for row in [*rows(), leak]))
+    arguments = ["--data", str(tmp_path), "train", "dpo", str(models / "old"), "--rows", str(tmp_path / "rows.jsonl")]
+    with pytest.raises(SystemExit, match="1 of 61 rows ask what models are measured on"):
+        cli.main(arguments)
+
+
+def test_a_merged_model_says_what_its_adapter_says(models: Path, towns: Database, sandbox: Sandbox) -> None:
+    lines: list[str] = []
+    found = merge.merge(models / "old", models / "old-merged", lines.append)
+    assert 0 < found.largest < merge.TOLERANCE * found.scale
+    assert "scores differ by at most" in lines[0]
+    weights = load_file(models / "old-merged" / "model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.bfloat16}
+    card = catalog.read(models / "old-merged" / "card.toml")
+    assert (card.base, card.adapter, card.title) == (Weights("."), None, "Old (merged)")
+    assert json.loads((models / "old-merged" / "training.json").read_text())["agreement"]["largest"] == found.largest
+    assert tuned.ask(models, "old-merged", "how many shops ?", towns, sandbox).completion.tokens > 0
+
+
+def test_merged_weights_that_differ_by_more_than_rounding_are_not_kept(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def other(folder: Path, place: Any) -> Any:
+        weights = load_file(folder / "model.safetensors")
+        save_file({name: tensor * 1.2 for name, tensor in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+        return read(folder, place)
+
+    read = merge._read
+    monkeypatch.setattr(merge, "_read", other)
+    with pytest.raises(BadInput, match="The merged weights were not kept, since scores differ by at most"):
+        merge.merge(models / "old", models / "wrong", lambda _line: None)
+    assert not (models / "wrong").exists()
+
+
+def test_a_quantised_base_is_not_merged_into(models: Path) -> None:
+    config = models / "phi" / "config.json"
+    whole = config.read_text()
+    config.write_text(json.dumps(json.loads(whole) | {"quantization_config": {"load_in_4bit": True, "quant_method": "bitsandbytes"}}))
+    with pytest.raises(BadInput, match="is quantised; merge into its 16-bit original"):
+        merge.merge(models / "old", models / "no", print)
+    config.write_text(whole)
