@@ -91,6 +91,31 @@ def test_motherduck_rows_are_read(tmp_path: Path) -> None:
     assert read(MOTHERDUCK, path) == [Published("q", "FROM hives", BEES)]
 
 
+PUBLISHED: dict[str, Callable[[Path], Path | str]] = {
+    B_MC2: lambda folder: jsonl(folder / "rows.jsonl", [ROW]),
+    GRETEL: lambda folder: jsonl(
+        folder / "rows.jsonl", [{"sql_prompt": "Hot?", "sql": "SELECT MAX(heat) FROM kilns", "sql_context": KILNS}]
+    ),
+    MOTHERDUCK: lambda folder: jsonl(folder / "rows.jsonl", [{"prompt": "All?", "query": "FROM hives", "schema": BEES}]),
+    "spider": lambda folder: spider(folder / "spider"),
+    "bird": lambda folder: bird(folder),  # noqa: PLW0108  defined further down
+    "generator": lambda folder: "",
+}
+"""One small copy of each source, in the form in which its authors publish it."""
+
+
+@pytest.mark.parametrize("name", sorted(loaders.SOURCES))
+def test_every_source_gives_pairs_that_pass_the_gate(tmp_path: Path, name: str) -> None:
+    found = made([Source(name, str(PUBLISHED[name](tmp_path)), most=5)], tmp_path)
+    assert found.train
+    for pair in found.train:
+        assert pair.source == name
+        assert pair.question
+        assert pair.schema.tables
+        assert ";" not in pair.sql
+        assert "\n" not in pair.sql
+
+
 @pytest.mark.parametrize(
     ("name", "path", "said"),
     [
@@ -186,17 +211,21 @@ def test_spider_is_read_with_and_without_its_databases(tmp_path: Path, with_file
     )
 
 
-def test_bird_s_evidence_follows_the_question(tmp_path: Path) -> None:
+def bird(folder: Path) -> Path:
     row = {
         "db_id": "sailing",
         "question": "How deep is it?",
         "SQL": "SELECT MAX(depth) FROM harbour",
         "evidence": "deep refers to MAX(depth)",
     }
-    (tmp_path / "train.json").write_text(json.dumps([row]))
-    (tmp_path / "train_tables.json").write_text(json.dumps(TABLES))
-    sailing(tmp_path / "train_databases" / "sailing" / "sailing.sqlite")
-    found = made([Source("bird", str(tmp_path))], tmp_path)
+    (folder / "train.json").write_text(json.dumps([row]))
+    (folder / "train_tables.json").write_text(json.dumps(TABLES))
+    sailing(folder / "train_databases" / "sailing" / "sailing.sqlite")
+    return folder
+
+
+def test_bird_s_evidence_follows_the_question(tmp_path: Path) -> None:
+    found = made([Source("bird", str(bird(tmp_path)))], tmp_path)
     assert [pair.question for pair in found.train] == ["How deep is it? deep refers to MAX(depth)"]
 
 
