@@ -149,7 +149,11 @@ class GenerationRequest:
 
 @dataclass(frozen=True)
 class Completion:
-    """A model's raw text. Seconds are wall time from the request's own start; `finish_reason` "length" means cut by the cap."""
+    """A model's raw text; `finish_reason` "length" means cut by the cap.
+
+    Seconds are wall time from the request's own start, without the time in which the caller holds back the next completion. Requests may
+    decode together: then seconds say how long this answer took in that company, and their sum is more than the whole took.
+    """
 
     id: str
     model: str

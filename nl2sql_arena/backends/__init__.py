@@ -31,6 +31,8 @@ class Backend(Protocol):
     ) -> Iterator[Completion]:
         """One completion for every request, in the order of finishing; after `cancelled()` the rest end as "cancelled".
 
+        A backend may decode them together: hand over all there are.
+
         A failure of the machinery is a completion with `failure`. Raises ValueError for a prompt that leaves no room in `context`.
         """
         ...

@@ -2,8 +2,10 @@
 
 Loading: safetensors only, never code from a repository; a LoRA adapter is merged into a 16- or 32-bit base (served unmerged it costs
 16 % a token and 2.6 times the prompt) and stays beside a quantised one. fp16 attention is always sdpa: eager overflows in Phi-2.
-Decoding: greedy, one request at a time, the key/value states of recent schema prefixes kept by exact token ids; or beams without streaming.
-Not covered: batches of several rows, sampling, several GPUs for one model.
+Decoding: greedy, the requests of one call together in a batch which rows leave when they are done and waiting ones join; the key/value
+states of recent schema prefixes are kept by exact token ids. A batch writes what each request alone would, unless two tokens score within
+rounding of each other. Beams go one request at a time and do not stream.
+Not covered: sampling, several GPUs for one model, one stored prefix that the rows of a batch share (each row has a copy).
 """
 
 import errno
@@ -12,19 +14,24 @@ import math
 import threading
 import time
 import warnings
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import psutil  # type: ignore[import-untyped]  # accelerate brings it
 import torch
 from huggingface_hub import errors as hub_errors
 from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch.nn.functional import pad
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -34,6 +41,7 @@ from transformers import (
     LogitsProcessor,
     StoppingCriteria,
 )
+from transformers.cache_utils import DynamicLayer
 from transformers.utils import logging as transformers_logging
 
 from nl2sql_arena.errors import BadCard, ModelUnavailable
@@ -50,6 +58,8 @@ KEPT_PREFIXES = 4
 SHORTEST_PREFIX = 16
 """Tokens below which keeping a prefix saves nothing."""
 TOKENS_PER_EVENT = 4
+MOST_ROWS = 16
+"""Requests that decode together when memory allows."""
 GIGABYTE = 1 << 30
 BITS = {"nf4": 4, "int8": 8, "fp16": 16, "bf16": 16, "fp32": 32}
 BASE_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
@@ -57,7 +67,9 @@ ADAPTER_FILES = ["adapter_*", "*/*"]
 """Not fetched with a base: a stray adapter_config.json in a merged repository sends transformers looking for an adapter."""
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 NOT_FINITE = "The model's scores are not finite numbers, which in fp16 is an overflow; load it with precision bf16 or fp32."
+OUT_OF_MEMORY = "The model ran out of memory; ask a shorter question, unload another model or load it with precision nf4."
 Cancelled = Callable[[], bool]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -341,8 +353,115 @@ class _Finite(LogitsProcessor):
         return scores
 
 
+@dataclass(eq=False)
+class _Row:
+    """One request on its way to its completion: `ids` is its prompt, `prefix` what is kept of that, `cap` the most tokens to write."""
+
+    request: GenerationRequest
+    ids: list[int]
+    prefix: tuple[int, ...]
+    cap: int
+    text: _Text
+    on_token: OnToken | None
+    start: float = 0.0
+    first: float = 0.0
+
+    @property
+    def unread(self) -> list[int]:
+        """What must be read after the prefix: the prompt's rest, and what was written before memory made the row leave a batch."""
+        return self.ids[len(self.prefix) :] + self.text.ids
+
+    def begin(self) -> None:
+        self.start = self.start or time.perf_counter()
+
+    def heard(self) -> None:
+        """Note the time of the first token; every few tokens tell the text."""
+        self.first = self.first or time.perf_counter() - self.start
+        if self.on_token and self.text.ids and (len(self.text.ids) - 1) % TOKENS_PER_EVENT == 0:
+            self.on_token(self.request, self.text.shown)
+
+    def end(self, reason: FinishReason = "stop", failure: str = "") -> Completion:
+        request, text = self.request, self.text.finish()
+        if self.on_token and self.text.ids and not failure:
+            self.on_token(request, text)
+        seconds = time.perf_counter() - self.start if self.start else 0.0
+        tokens = len(self.text.ids)
+        return Completion(request.id, request.model, text, len(self.ids), tokens, self.first or seconds, seconds, reason, failure)
+
+
+class _Batch:
+    """Rows that decode together, and those that wait for a place.
+
+    Keys and values in `cache` are [rows, heads, columns, size]; `mask` [rows, columns] is true where a column holds a token of its row
+    and false where it only fills up. It is no tensor, so that looking at it makes no GPU wait.
+    """
+
+    def __init__(self, waiting: Sequence[_Row], limit: int) -> None:
+        self.limit = limit
+        order = {prefix: place for place, prefix in enumerate(dict.fromkeys(row.prefix for row in waiting))}
+        self.waiting = deque(sorted(waiting, key=lambda row: order[row.prefix]))
+        self.rows: list[_Row] = []
+        self.cache, self.mask = DynamicCache(), np.ones((0, 0), bool)
+
+    @property
+    def open(self) -> list[_Row]:
+        return [*self.rows, *self.waiting]
+
+    def coming(self) -> list[_Row]:
+        """Takes from the waiting rows those to read in now: of one prefix, and not before a quarter of the places is free."""
+        room = self.limit - len(self.rows)
+        if not self.waiting or room < max(1, self.limit // 4):
+            return []
+        taken = [self.waiting.popleft()]
+        while self.waiting and len(taken) < room and self.waiting[0].prefix == taken[0].prefix:
+            taken.append(self.waiting.popleft())
+        return taken
+
+    def join(self, rows: list[_Row], cache: DynamicCache, mask: Mask) -> None:
+        """Put rows that have been read below the others, all filled up on the left to the longest."""
+        if self.rows:
+            columns = max(self.mask.shape[1], mask.shape[1])
+            for mine, theirs in zip(self.cache.layers, cache.layers, strict=True):
+                theirs.keys = torch.cat([_filled(mine.keys, columns), _filled(theirs.keys, columns)])
+                theirs.values = torch.cat([_filled(mine.values, columns), _filled(theirs.values, columns)])
+            mask = np.concatenate([np.pad(each, ((0, 0), (columns - each.shape[1], 0))) for each in (self.mask, mask)])
+        self.rows, self.cache, self.mask = [*self.rows, *rows], cache, mask
+
+    def leave(self, rows: Sequence[_Row]) -> None:
+        """Forget rows, and once they are an eighth the columns in which no row has a token."""
+        stay = [place for place, row in enumerate(self.rows) if row not in rows]
+        self.rows, self.mask = [self.rows[place] for place in stay], self.mask[stay]
+        if not stay:
+            self.cache = DynamicCache()
+            return
+        self._select(0, stay)
+        used = self.mask.any(0)
+        if used.mean() < 7 / 8:
+            self._select(2, np.flatnonzero(used).tolist())
+            self.mask = self.mask[:, used]
+
+    def _select(self, dim: int, places: list[int]) -> None:
+        for layer in self.cache.layers:
+            index = torch.tensor(places, device=layer.keys.device)
+            layer.keys, layer.values = layer.keys.index_select(dim, index), layer.values.index_select(dim, index)
+
+    def halve(self, rows: list[_Row]) -> None:
+        """After running out of memory: these rows wait again, to go on in a batch of half their number."""
+        self.leave(self.rows)
+        self.waiting.extendleft(reversed(rows))
+        self.limit = max(1, len(rows) // 2)
+
+
+def _filled(states: torch.Tensor, columns: int) -> torch.Tensor:
+    return pad(states, (0, 0, columns - states.shape[-2], 0))
+
+
 class Local:
-    """One loaded model. A lock lets one request decode at a time; seconds count from the moment a request holds it."""
+    """One loaded model. A lock lets one thread decode at a time and is free between completions, so that no caller waits for a whole batch.
+
+    Seconds count from the moment a request is being read, with all that decode beside it, and not while the caller holds back the next
+    completion: they say how long an answer takes, and those of a batch add up to more than the batch took.
+    """
 
     def __init__(self, model: Any, tokenizer: Any, plan: Plan, context: int) -> None:
         self.precision = str(plan)
@@ -358,135 +477,201 @@ class Local:
     def generate(
         self, requests: Sequence[GenerationRequest], on_token: OnToken | None = None, cancelled: Cancelled | None = None
     ) -> Iterator[Completion]:
-        """See `Backend.generate`; running out of memory and scores that are not finite are failures of the completion."""
-        for request in requests:
-            yield self._complete(request, on_token, cancelled or (lambda: False))
+        """See `Backend.generate`; running out of memory alone and scores that are not finite are failures of the completion."""
+        stop = cancelled or (lambda: False)
+        rows = [self._row(request, on_token) for request in requests]
+        greedy = [row for row in rows if row.request.generation.num_beams == 1]
+        batch = _Batch(greedy, self._most_rows(greedy))
+        left = time.perf_counter()
+        while batch.open:
+            with self._alone(stop) as alone:
+                waited = time.perf_counter() - left
+                for row in batch.open:
+                    row.start += waited if row.start else 0.0
+                done = self._greedy(batch, stop) if alone else self._end(batch)
+            left = time.perf_counter()
+            yield from done
+        for row in rows:
+            if row.request.generation.num_beams > 1:
+                with self._alone(stop) as alone:
+                    completion = self._beams(row, stop) if alone else row.end("cancelled")
+                yield completion
+
+    @contextmanager
+    def _alone(self, cancelled: Cancelled) -> Iterator[bool]:
+        """The model for this thread alone, with its number of threads; False when a cancel came first."""
+        alone = False
+        while not (alone := self._lock.acquire(timeout=0.05)) and not cancelled():
+            pass
+        try:
+            if alone and self._plan.threads:
+                torch.set_num_threads(self._plan.threads)
+            with torch.inference_mode():
+                yield alone
+        finally:
+            if alone:
+                self._lock.release()
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text)["input_ids"]
         return ids
 
-    def _complete(self, request: GenerationRequest, on_token: OnToken | None, cancelled: Cancelled) -> Completion:
+    def _row(self, request: GenerationRequest, on_token: OnToken | None) -> _Row:
+        """Without a prefix where that is short or ends inside a token."""
         ids = self._encode(request.prompt.text)
         if len(ids) >= self.context:
             raise ValueError(f"The prompt of {request.id} has {len(ids)} tokens; {request.model} reads at most {self.context - 1}.")
-        while not self._lock.acquire(timeout=0.05):
-            if cancelled():
-                return Completion(request.id, request.model, "", len(ids), 0, 0.0, 0.0, "cancelled")
+        prefix = tuple(self._encode(request.prompt.prefix)) if request.prompt.prefix else ()
+        if not SHORTEST_PREFIX <= len(prefix) < len(ids) or tuple(ids[: len(prefix)]) != prefix:
+            prefix = ()
+        cap = min(request.generation.max_new_tokens, self.context - len(ids))
+        return _Row(request, ids, prefix, cap, _Text(self._tokenizer, request.prompt.stop), on_token)
+
+    def _most_rows(self, rows: Sequence[_Row]) -> int:
+        """How many rows' keys and values fit half of the free memory, up to MOST_ROWS; 1 where a layer keeps only a window of them."""
+        if len(rows) < 2 or any(type(layer) is not DynamicLayer for layer in DynamicCache(config=self._model.config).layers):
+            return 1
+        config = self._model.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        token = 2 * config.num_hidden_layers * heads * size * self._plan.dtype.itemsize
+        fit = int(_free_bytes(self._plan.device) / (2 * token * max(len(row.ids) + row.cap for row in rows)))
+        return max(1, min(MOST_ROWS, len(rows), fit))
+
+    def _greedy(self, batch: _Batch, cancelled: Cancelled) -> list[Completion]:
+        """Decode until at least one row is done, and let those go."""
+        while not cancelled():
+            coming = batch.coming()
+            ended: dict[_Row, Completion] = {}
+            together = [*batch.rows, *coming]
+            try:
+                rows, scored = (coming, self._read(batch, coming)) if coming else (batch.rows, self._step(batch))
+                ended = {row: end for row, (score, token) in zip(rows, scored, strict=True) if (end := self._heard(row, score, token))}
+                if ended:
+                    batch.leave([*ended])
+            except (MemoryError, RuntimeError) as error:
+                if not _out_of_memory(error):
+                    raise
+                self._free()
+                batch.halve([row for row in together if row not in ended])
+                if len(together) == 1 and not ended:
+                    return [batch.waiting.popleft().end(failure=OUT_OF_MEMORY)]
+            if ended:
+                return [*ended.values()]
+        return self._end(batch)
+
+    def _end(self, batch: _Batch) -> list[Completion]:
+        """Everything open, cancelled."""
+        rows = batch.open
+        batch.leave(batch.rows)
+        batch.waiting.clear()
+        return [row.end("cancelled") for row in rows]
+
+    def _heard(self, row: _Row, score: float, token: int) -> Completion | None:
+        """The completion when this token, which had this score, is the last."""
+        if not math.isfinite(score):
+            return row.end(failure=NOT_FINITE)
+        stopped = token in self._eos or row.text.add(token)
+        row.heard()
+        if stopped:
+            return row.end()
+        return row.end("length") if len(row.text.ids) >= row.cap else None
+
+    def _read(self, batch: _Batch, rows: list[_Row]) -> list[tuple[float, int]]:
+        """Read rows of one prefix and let them join; what follows each, as `_next` has it."""
+        for row in rows:
+            row.begin()
+        prefix = rows[0].prefix
+        cache = self._begun(prefix, len(rows))
+        scored, mask = self._next([row.unread for row in rows], cache, np.ones((len(rows), len(prefix)), bool))
+        batch.join(rows, cache, mask)
+        return scored
+
+    def _step(self, batch: _Batch) -> list[tuple[float, int]]:
+        scored, batch.mask = self._next([row.text.ids[-1:] for row in batch.rows], batch.cache, batch.mask)
+        return scored
+
+    def _next(self, fresh: list[list[int]], cache: DynamicCache, mask: Mask) -> tuple[list[tuple[float, int]], Mask]:
+        """For each row the best score and its token after the cached tokens and `fresh`, and the mask with the new columns."""
+        width = max(map(len, fresh))
+        gaps = [width - len(ids) for ids in fresh]
+        mask = np.concatenate([mask, np.arange(width) >= np.array(gaps)[:, None]], axis=1)
+        inputs = {"input_ids": self._tensor([ids[:1] * gap + ids for ids, gap in zip(fresh, gaps, strict=True)])}
+        if not mask.all():  # without a mask torch has a faster attention
+            positions = (mask.cumsum(1) - 1).clip(min=0)[:, -width:]
+            inputs |= {"attention_mask": self._tensor(mask), "position_ids": self._tensor(positions)}
+        scores = self._model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
+        best, tokens = scores.max(-1)
+        return list(zip(best.tolist(), tokens.tolist(), strict=True)), mask
+
+    def _begun(self, prefix: tuple[int, ...], rows: int) -> DynamicCache:
+        """A cache in which every row already holds the prefix."""
+        if not prefix:
+            return DynamicCache(config=self._model.config)
+        if prefix not in self._prefixes:
+            cache = DynamicCache(config=self._model.config)
+            self._next([[*prefix]], cache, np.ones((1, 0), bool))
+            self._prefixes[prefix] = cache
+            if len(self._prefixes) > KEPT_PREFIXES:
+                self._prefixes.popitem(last=False)
+        self._prefixes.move_to_end(prefix)
+        cache = deepcopy(self._prefixes[prefix])
+        if rows > 1:
+            cache.batch_repeat_interleave(rows)
+        return cache
+
+    def _beams(self, row: _Row, cancelled: Cancelled) -> Completion:
+        """Beam search; the whole text comes at once."""
+        if cancelled():
+            return row.end("cancelled")
+        row.begin()
         try:
-            return self._decode(request, ids, on_token, cancelled)
-        finally:
-            self._lock.release()
-
-    def _decode(self, request: GenerationRequest, ids: list[int], on_token: OnToken | None, cancelled: Cancelled) -> Completion:
-        start, first = time.perf_counter(), 0.0
-        text = _Text(self._tokenizer, request.prompt.stop)
-        reason: FinishReason = "stop"
-        failure = ""
-
-        def heard() -> None:
-            nonlocal first
-            first = first or time.perf_counter() - start
-            if on_token and text.ids and (len(text.ids) - 1) % TOKENS_PER_EVENT == 0:
-                on_token(request, text.shown)
-
-        if self._plan.threads:
-            torch.set_num_threads(self._plan.threads)
-        decode = self._greedy if request.generation.num_beams == 1 else self._beams
-        try:
-            with torch.inference_mode():
-                reason = decode(request, ids, text, heard, cancelled)
+            written = self._search(row, cancelled)
         except _NotFinite:
-            failure = NOT_FINITE
+            return row.end(failure=NOT_FINITE)
         except (MemoryError, RuntimeError) as error:
             if not _out_of_memory(error):
                 raise
             self._free()
-            failure = "The model ran out of memory; ask a shorter question, unload another model or load it with precision nf4."
-        answer = text.finish()
-        if on_token and text.ids and not failure:
-            on_token(request, answer)
-        seconds = time.perf_counter() - start
-        return Completion(request.id, request.model, answer, len(ids), len(text.ids), first or seconds, seconds, reason, failure)
-
-    def _greedy(
-        self, request: GenerationRequest, ids: list[int], text: _Text, heard: Callable[[], None], cancelled: Cancelled
-    ) -> FinishReason:
+            return row.end(failure=OUT_OF_MEMORY)
+        stopped = any(token in self._eos or row.text.add(token) for token in written)
+        row.heard()
         if cancelled():
-            return "cancelled"
-        cache, known = self._prefix(ids, request.prompt.prefix)
-        fresh = ids[known:]
-        for _ in range(self._cap(request, ids)):
-            if cancelled():
-                return "cancelled"
-            token = self._next(fresh, cache)
-            done = token in self._eos or text.add(token)
-            heard()
-            if done:
-                return "stop"
-            fresh = [token]
-        return "length"
+            return row.end("cancelled")
+        return row.end("stop" if stopped or len(row.text.ids) < row.cap else "length")
 
-    def _next(self, fresh: list[int], cache: DynamicCache) -> int:
-        """The most probable token after the cached ones and `fresh`."""
-        scores = self._model(input_ids=self._tensor(fresh), past_key_values=cache, use_cache=True, logits_to_keep=1).logits[0, -1]
-        best, index = scores.max(-1)
-        if not math.isfinite(best.item()):
-            raise _NotFinite
-        return int(index.item())
-
-    def _prefix(self, ids: list[int], prefix: str) -> tuple[DynamicCache, int]:
-        """A cache that already holds the prefix, and the prefix's length in tokens; empty where it ends inside a token."""
-        key = tuple(self._encode(prefix)) if prefix else ()
-        if not SHORTEST_PREFIX <= len(key) < len(ids) or tuple(ids[: len(key)]) != key:
-            return DynamicCache(config=self._model.config), 0
-        if key not in self._prefixes:
-            cache = DynamicCache(config=self._model.config)
-            self._next(list(key), cache)
-            self._prefixes[key] = cache
-            if len(self._prefixes) > KEPT_PREFIXES:
-                self._prefixes.popitem(last=False)
-        self._prefixes.move_to_end(key)
-        return deepcopy(self._prefixes[key]), len(key)
-
-    def _beams(
-        self, request: GenerationRequest, ids: list[int], text: _Text, heard: Callable[[], None], cancelled: Cancelled
-    ) -> FinishReason:
-        """Beam search; the whole text comes at once."""
-        if cancelled():
-            return "cancelled"
-        cap, inputs = self._cap(request, ids), self._tensor(ids)
+    def _search(self, row: _Row, cancelled: Cancelled) -> list[int]:
+        """The tokens of the best beam."""
+        inputs = self._tensor([row.ids])
         output = self._model.generate(
             input_ids=inputs,
             attention_mask=torch.ones_like(inputs),
-            num_beams=request.generation.num_beams,
+            num_beams=row.request.generation.num_beams,
             do_sample=False,
-            max_new_tokens=cap,
+            max_new_tokens=row.cap,
             eos_token_id=sorted(self._eos) or None,
             pad_token_id=self._tokenizer.pad_token_id,
-            stopping_criteria=[_Halt(self._tokenizer, request.prompt.stop, len(ids), cancelled)],
+            stopping_criteria=[_Halt(self._tokenizer, row.request.prompt.stop, len(row.ids), cancelled)],
             logits_processor=[_Finite()],
         )
-        stopped = False
-        for token in output[0, len(ids) :].tolist():
-            stopped = token in self._eos or text.add(token)
-            if stopped:
-                break
-        heard()
-        if cancelled():
-            return "cancelled"
-        return "stop" if stopped or len(text.ids) < cap else "length"
+        tokens: list[int] = output[0, len(row.ids) :].tolist()
+        return tokens
 
-    def _cap(self, request: GenerationRequest, ids: list[int]) -> int:
-        return min(request.generation.max_new_tokens, self.context - len(ids))
-
-    def _tensor(self, ids: list[int]) -> torch.Tensor:
-        return torch.tensor([ids], device=self._plan.device)
+    def _tensor(self, values: Any) -> torch.Tensor:
+        return torch.tensor(values, device=self._plan.device)
 
     def _free(self) -> None:
         self._prefixes.clear()
         if self._plan.device == "cuda":
             torch.cuda.empty_cache()
+
+
+def _free_bytes(device: str) -> int:
+    """Memory that is free where the model is, with what torch holds of a GPU's without using it."""
+    if device == "cuda":
+        free, _ = torch.cuda.mem_get_info()
+        return int(free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated())
+    return int(psutil.virtual_memory().available)
 
 
 def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
