@@ -24,6 +24,7 @@ from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
 if TYPE_CHECKING:
     from nl2sql_arena.benchmark.runner import Result
     from nl2sql_arena.services import Services
+    from nl2sql_arena.training.recipe import Recipe
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -101,6 +102,7 @@ def _training(commands: Any) -> None:
     mini.add_argument("--seed", type=int, default=0)
     mini.add_argument("--out", type=Path, help="a models folder to write to (default: the project's)")
     sft = _add(train, "sft", _train_sft, "train what a recipe describes, such as a LoRA adapter for Phi-2")
+    sft.set_defaults(minutes=28.0, seed=0)  # for a recipe of a mini
     sft.add_argument("--recipe", type=Path, required=True, help="models/NAME/recipe.toml")
     sft.add_argument("--out", type=Path, help="the new model's folder (default: the recipe's)")
     sft.add_argument("--again", action="store_true", help="let go of an earlier training, finished or not")
@@ -420,27 +422,29 @@ def _data_report(options: argparse.Namespace) -> None:
     _out(json.dumps(found, ensure_ascii=False, indent=1) if options.json else report.as_text(found))
 
 
-def _train_mini(options: argparse.Namespace) -> None:
+def _train_mini(options: argparse.Namespace, recipes: "dict[str, Recipe] | None" = None) -> None:
     from nl2sql_arena.training.mini import train_minis
 
     with _services(options) as services:
         out = options.out or services.settings.models
-        train_minis(out, services.databases, options.minutes, options.seed, _log)
+        train_minis(out, services.databases, options.minutes, options.seed, _log, recipes)
 
 
 def _train_sft(options: argparse.Namespace) -> None:
     from nl2sql_arena.training import recipe
 
-    if recipe.trainer(options.recipe) == "scratch":
-        raise BadInput(f"{options.recipe} makes a mini; train it with `python -m nl2sql_arena train mini`.")
-    tuning = recipe.read_tuning(options.recipe)
+    path = options.recipe.resolve()
+    if recipe.trainer(path) == "scratch":
+        options.out = (options.out or path.parent).parent
+        _train_mini(options, recipe.with_base(path))
+        return
+    tuning = recipe.read_tuning(path)
     _needs_trl()
     from nl2sql_arena.training import datasets, tune
 
     with _services(options) as services:
-        folder = options.recipe.resolve().parent
-        out = options.out or folder
-        folders = tune.Folders(folder, out, services.settings.data / "training" / out.resolve().name)
+        out = options.out or path.parent
+        folders = tune.Folders(path.parent, out, services.settings.data / "training" / out.resolve().name)
 
         def build(data: Path) -> datasets.Dataset:
             return datasets.build(tuning.data, services.databases, data, tuning.seed, _log, tuning.evaluation.questions)

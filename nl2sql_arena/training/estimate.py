@@ -87,7 +87,9 @@ def available(place: Place) -> int:
 def pass_seconds(model: Any, inputs: dict[str, Any], loss: Callable[[Any], torch.Tensor], place: Place) -> tuple[float, float]:
     """Seconds of one forward and backward pass, the second of two, and the peak of GPU memory in bytes (0 on a CPU); nothing is learned."""
     state = torch.random.get_rng_state(), torch.cuda.get_rng_state() if place.on_gpu else None
-    began, seconds = 0.0, 0.0
+    seconds = 0.0
+    if place.on_gpu:
+        torch.cuda.reset_peak_memory_stats()
     for _ in range(2):
         began = time.perf_counter()
         loss(model(**inputs)).backward()

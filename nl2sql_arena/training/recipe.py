@@ -208,6 +208,13 @@ def read(path: Path) -> Recipe:
         raise _unusable(path, problem) from problem
 
 
+def with_base(path: Path) -> dict[str, Recipe]:
+    """A mini's recipe, after that of the model it builds on. Raises BadCard."""
+    last = read(path)
+    first = {last.base: read(path.parent.parent / last.base / RECIPE)} if last.base else {}
+    return first | {last.name: last}
+
+
 def chains(recipes: dict[str, Recipe]) -> list[list[Recipe]]:
     """Recipes that can be followed side by side, each chain in the order in which it must be: an adapter after its base.
 

@@ -1,8 +1,10 @@
 """What every training by trl has in common here: settings, our own progress, and what `training.json` says of it afterwards."""
 
+import errno
 import platform
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, ProgressCallback, TrainerState
 
+from nl2sql_arena.errors import BadInput, Infrastructure
 from nl2sql_arena.training import checkpoints, student
 from nl2sql_arena.training.checkpoints import History
 from nl2sql_arena.training.progress import Bar, Keeper, Log
@@ -23,6 +26,20 @@ warnings.filterwarnings("ignore", message="`gradient_checkpointing` is deprecate
 LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "duckdb")
 Report = dict[str, Any]
 TRAINER_STATE = "trainer_state.json"
+
+
+@contextmanager
+def understood(work: Path) -> Iterator[None]:
+    """Says in one sentence what ends a training for want of memory or disk. Raises BadInput and Infrastructure."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            raise
+        raise Infrastructure(f"The disk of {work} is full; free some space and give the same command again: it continues.") from problem
+    except (torch.OutOfMemoryError, MemoryError) as problem:
+        smaller = "lower batch or max_length, or hold the base in nf4"
+        raise BadInput(f"The training does not fit the memory; {smaller}, and give the command again with --again.") from problem
 
 
 def settings(work: Path, seed: int, rate: float, every: int, place: Place) -> dict[str, Any]:
@@ -68,7 +85,8 @@ def follow(trainer: Any, resume: Path | None, log: Log) -> History:
         if state.global_step >= state.max_steps:  # the trainer would take one step more
             history: History = state.log_history
             return history
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    with understood(Path(trainer.args.output_dir)):
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     return list(trainer.state.log_history)
 
 

@@ -27,7 +27,7 @@ from nl2sql_arena.training.pairs import TrainingPair
 from nl2sql_arena.training.progress import Examiner, Log
 from nl2sql_arena.training.prompted import Prompted, Room, prompt_hash, prompted
 from nl2sql_arena.training.recipe import Tuning
-from nl2sql_arena.training.steps import Report, dressed, facts, follow, quiet, settings, verdict
+from nl2sql_arena.training.steps import Report, dressed, facts, follow, quiet, settings, understood, verdict
 from nl2sql_arena.training.student import Place
 from nl2sql_arena.types import Generation, ModelCard, Weights
 
@@ -195,7 +195,8 @@ def say_time(trainer: Any, tuning: Tuning, place: Place, log: Log) -> float:
     batches = trainer.get_train_dataloader()
     steps = tuning.schedule.steps or ceil(len(batches) / tuning.schedule.accumulate * tuning.schedule.epochs)
     inputs = {key: value.to(place.device) if hasattr(value, "to") else value for key, value in next(iter(batches)).items()}
-    with trainer.compute_loss_context_manager():
+    trainer.model.gradient_checkpointing_enable(trainer.args.gradient_checkpointing_kwargs)  # as the trainer will
+    with trainer.compute_loss_context_manager(), understood(Path(trainer.args.output_dir)):
         seconds, peak = estimate.pass_seconds(
             trainer.model.train(), inputs | {"fused_lm_head": True}, lambda found: -found.log_probs.sum(), place
         )  # fmt: skip

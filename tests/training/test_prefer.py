@@ -213,7 +213,7 @@ def test_preferences_continue_an_adapter_into_a_contestant_of_its_own(
     name = f"{method}-{quantisation}"
     places = prefer.Places(models / "old", models / name, tmp_path / "work")
     before = (models / "old" / "adapter" / "adapter_model.safetensors").read_bytes()
-    choices = prefer.Choices(method, rate=3e-3, epochs=2, quantisation=quantisation)
+    choices = prefer.Choices(method, rate=6e-3, quantisation=quantisation)
     report = prefer.prefer(choices, rows(50), places, {"towns": towns}, lambda _line: None)
     assert (models / "old" / "adapter" / "adapter_model.safetensors").read_bytes() == before
     assert sorted(path.name for path in (models / name / "adapter").iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
@@ -246,6 +246,31 @@ def test_the_command_refuses_a_leak_before_it_loads_anything(models: Path, tmp_p
     arguments = ["--data", str(tmp_path), "train", "dpo", str(models / "old"), "--rows", str(tmp_path / "rows.jsonl")]
     with pytest.raises(SystemExit, match="1 of 61 rows ask what models are measured on"):
         cli.main(arguments)
+
+
+def test_the_commands_make_rows_of_answers_and_hand_them_on(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From what `ask --jsonl` prints to `train rows` and `train dpo`, on a real sample database."""
+    questions: list[dict[str, Any]] = [
+        {"id": number, "db": "shop", "question": f"is {number} more than 2 ?", "gold_sql": [f"SELECT {number} > 2"]} for number in range(6)
+    ]
+    questions[0]["split"] = "test"
+    answers = [{"id": number, "model": model, "sql": f"SELECT {model == 'left'}"} for number in range(6) for model in ("left", "right")]
+    for name, lines in (("questions", questions), ("answers", answers)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    data = ["--data", str(tmp_path / "data"), "train"]
+    cli.main([*data, "rows", "--answers", str(tmp_path / "answers.jsonl"), "--questions", str(tmp_path / "questions.jsonl")])
+    printed = capsys.readouterr()
+    assert "5 rows; 1 left out" in printed.err
+    (tmp_path / "rows.jsonl").write_text(printed.out)
+    handed: list[Any] = []
+    monkeypatch.setattr(prefer, "prefer", lambda *arguments: handed.extend(arguments))
+    cli.main([*data, "dpo", str(models / "old"), "--rows", str(tmp_path / "rows.jsonl"), "--beta", "0.2"])
+    choices, read, places = handed[:3]
+    assert choices == prefer.Choices("dpo", beta=0.2)
+    assert [(row.question, row.chosen_by) for row in read] == [(f"is {n} more than 2 ?", "right" if n < 3 else "left") for n in range(1, 6)]
+    assert (places.model, places.out) == (models / "old", models / "old-dpo")
 
 
 def test_a_merged_model_says_what_its_adapter_says(models: Path, towns: Database, sandbox: Sandbox) -> None:

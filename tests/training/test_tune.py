@@ -1,5 +1,6 @@
 """`train sft` for real, on tiny random Phi models: from rows to a contestant that answers in the arena's own engine."""
 
+import errno
 import json
 import os
 import signal
@@ -21,9 +22,9 @@ from transformers import AutoTokenizer, PhiConfig, PreTrainedTokenizerFast
 from nl2sql_arena import catalog, cli, prompts, settings
 from nl2sql_arena.backends.local import load as load_local
 from nl2sql_arena.database import Database
-from nl2sql_arena.errors import BadCard, BadInput, ModelUnavailable
+from nl2sql_arena.errors import BadCard, BadInput, Infrastructure, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training import checkpoints, contestant, estimate, recipe, student, tune
+from nl2sql_arena.training import checkpoints, contestant, estimate, recipe, steps, student, tune
 from nl2sql_arena.training.pairs import TrainingPair
 from nl2sql_arena.training.prompted import Prompted, Room, completion, prompt_hash, prompted
 from nl2sql_arena.training.recipe import Evaluation, Schedule
@@ -305,9 +306,8 @@ def test_one_command_from_raw_rows_to_a_contestant_though_it_was_killed(towns: D
     said = finished(path, tmp_path / "data")
     assert "continuing from step" in said
     history = [json.loads(line) for line in (path.parent / "training.jsonl").read_text().splitlines()]
-    steps = [entry["step"] for entry in history if "loss" in entry]
     report = json.loads((path.parent / "training.json").read_text())
-    assert steps == list(range(1, report["kept"]["of"] + 1))
+    assert [entry["step"] for entry in history if "loss" in entry] == list(range(1, report["kept"]["of"] + 1))
     assert 0 < report["data"]["pairs"]["kept"] < 30
     assert [entry["step"] for entry in report["evaluations"]] == [0, 8, 16, 24, 28]
     assert tuned.ask(tmp_path / "models", "tuned", "how many shops ?", towns, sandbox).completion.tokens > 0
@@ -422,6 +422,28 @@ def test_a_recipe_that_cannot_be_followed_says_why(tmp_path: Path, change: str, 
     (tmp_path / "recipe.toml").write_text("\n".join([*lines, change]))
     with pytest.raises(BadCard, match=message):
         recipe.read_tuning(tmp_path / "recipe.toml")
+
+
+def test_a_recipe_of_a_mini_is_handed_to_the_trainer_of_the_minis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[Any] = []
+    monkeypatch.setattr("nl2sql_arena.training.mini.train_minis", lambda *arguments: handed.extend(arguments))
+    path = settings.ROOT / "models" / "mini-p-lora" / "recipe.toml"
+    cli.main(["--data", str(tmp_path), "train", "sft", "--recipe", str(path), "--out", str(tmp_path / "models" / "mini-p-lora")])
+    assert handed[0] == tmp_path / "models"
+    assert list(handed[-1]) == ["mini-p", "mini-p-lora"]
+
+
+@pytest.mark.parametrize(
+    ("problem", "raised", "message"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory."), BadInput, "does not fit the memory; lower batch or max_length"),
+        (OSError(errno.ENOSPC, "No space left on device"), Infrastructure, "is full; free some space and give the same command again"),
+        (OSError(errno.EIO, "Input/output error"), OSError, "Input/output error"),
+    ],
+)
+def test_what_ends_a_training_is_one_sentence(tmp_path: Path, problem: Exception, raised: type[Exception], message: str) -> None:
+    with pytest.raises(raised, match=message), steps.understood(tmp_path):
+        raise problem
 
 
 def test_missing_trl_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

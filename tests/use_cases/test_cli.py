@@ -236,6 +236,7 @@ def test_votes_are_listed_as_they_were_cast(run: Run, shared: Services, profile:
     assert (mine["winner"], mine["question"], mine["model_a"], mine["model_b"]) == ("model_b", GERMANY, "left", "right")
     assert (mine["profile"], mine["chosen"], mine["outcome_a"]) == ("mini", "typed", "ok")
     assert "voter" not in mine
+    assert (mine["sql_a"], mine["sql_b"]) == (battle.a.prepared.sql, battle.b.prepared.sql)
     assert battle.id in run("votes", "list")
 
 
