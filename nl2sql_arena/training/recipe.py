@@ -163,7 +163,8 @@ def read_tuning(path: Path) -> Tuning:
 
 def _wrong(made: Tuning) -> list[str]:
     """What cannot be, in words."""
-    named = (("format", made.format, tuple(FORMATS)), ("quantisation", made.quantisation, get_args(Quantisation)))
+    formats = tuple(name for name in FORMATS if name != "mini")  # the minis' names values of a database, which a pair does not have
+    named = (("format", made.format, formats), ("quantisation", made.quantisation, get_args(Quantisation)))
     wrong = [f"{key} = {value!r}, not one of {', '.join(allowed)}" for key, value, allowed in named if value not in allowed]
     schedule, lora, evaluation = made.schedule, made.lora, made.evaluation
     wrong += ["no [[data]] to learn from"] if not made.data else []
