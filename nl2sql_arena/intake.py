@@ -148,8 +148,8 @@ def _judged(
     with execution.alarm(bench.open(path), bench.seconds):
         sql, repairs, trouble = _mended(bench, text, rows, item)
         found = None
-        if not trouble and bench.connection and (item["path"] or any(rows.values())):
-            trouble, found = bench.trouble(sql, run=True)
+        if not trouble:
+            sql, trouble, found = _settled(bench, sql, bool(item["path"]) or any(rows.values()))
     if trouble:
         return _dropped(sql, REASONS[trouble.why])
     changed = None if bench.tables == tables else [asdict(table) for table in bench.tables]
@@ -163,20 +163,27 @@ def _mended(bench: Bench, text: str, rows: Rows, item: Mapping[str, Any]) -> tup
     for sql, repairs in _readings(text, item["dialects"], bench.names):
         mended, done, trouble = _repaired(bench, sql, rows, bool(item["guessed"]))
         if trouble is None:
-            return _tidied(bench, mended), repairs + done, None
+            return mended, repairs + done, None
         failed = failed or (mended, repairs + done, trouble)
         if bench.connection is None or bench.tables != tables:
             bench.lay(bench.path, tables, rows)
     return failed or (text, [], Trouble("syntax"))
 
 
-def _tidied(bench: Bench, sql: str) -> str:
-    """A query that binds, in the one style of all, unless it would not bind so."""
-    try:
+def _settled(bench: Bench, sql: str, run: bool) -> tuple[str, Trouble | None, bool | None]:
+    """A query that binds, in the one style of all unless it would not do so written, and, if there are rows, whether it finds one."""
+    tidy, trouble, found = sql, None, False
+    with suppress(mending.UnreadableError):
         tidy = mending.tidied(sql)
-    except mending.UnreadableError:
-        return sql
-    return sql if tidy == sql or bench.trouble(tidy)[0] else tidy
+    for text in dict.fromkeys((tidy, sql)):
+        if text == sql and not run:
+            return sql, None, None
+        trouble, found = bench.trouble(text, run)
+        if trouble is None:
+            return text, None, found if run else None
+        if bench.connection is None:
+            break
+    return sql, trouble, None
 
 
 def _readings(text: str, dialects: Sequence[str], names: Names) -> Iterator[tuple[str, list[str]]]:

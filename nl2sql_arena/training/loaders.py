@@ -22,6 +22,8 @@ from nl2sql_arena.types import Column, ForeignKey, Table
 
 Row = Mapping[str, Any]
 PAIRS_A_WORLD = 20
+MISSING = 0
+"""Stands for a field that a row does not have; an empty one may be NULL."""
 GENERATED = 10_000
 """Pairs that the generator draws when nobody says how many."""
 SUFFIXES = (".parquet", ".jsonl", ".json", ".csv")
@@ -204,11 +206,11 @@ def _files(path: Path, split: str) -> list[Path]:
 
 def _pairs(rows: Iterable[Row], fields: Fields, name: str) -> Iterator[Published]:
     for number, row in enumerate(rows, 1):
-        found = [row.get(key) for key in (fields.question, fields.sql, fields.ddl)]
-        if not all(isinstance(text, str) for text in found):
+        found = [row.get(key, MISSING) for key in (fields.question, fields.sql, fields.ddl)]
+        if not all(text is None or isinstance(text, str) for text in found):
             wanted = f"{fields.question}, {fields.sql} and {fields.ddl}"
             raise BadInput(f"Row {number} of {name} lacks one of {wanted} as text; check that this is the right file.")
-        question, sql, statements = map(str, found)
+        question, sql, statements = (text or "" for text in found)
         yield Published(question, sql, statements)
 
 
