@@ -1,6 +1,6 @@
 """A tuned adapter or merged model -> a folder in `models/` that the arena loads like any other.
 
-The folder is put in place whole: weights first, the card last, so that a half of it is never a contestant.
+Weights come first, then the card, so that a half of it is never a contestant; figures come last and mark a training as finished.
 """
 
 import json
@@ -50,12 +50,12 @@ def _essence(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def publish(work: Path, out: Path, card: ModelCard, history: History, step: int, figures: Mapping[str, Any]) -> None:
-    """The kept checkpoint of a run that is done, with its figures, curves and card; the run's folder goes."""
+    """The kept checkpoint of a run that is done, with its card and curves, and last its figures; the run's folder goes."""
     _place_adapter(out, checkpoints.by_step(work)[step], card)
     shutil.copyfile(work / METRICS, out / METRICS)
     curves.write(out / curves.REPORT, card.title, history, step)
-    write_figures(out, figures)
     write_card(out / CARD, card)
+    write_figures(out, figures)
     shutil.rmtree(work)
 
 

@@ -13,6 +13,7 @@ from nl2sql_arena.benchmark.runner import score
 from nl2sql_arena.compare import is_ordered
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
+from nl2sql_arena.errors import Infrastructure
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.types import SCORE, Example, Execution, ModelCard, Request, Schema
 
@@ -53,7 +54,10 @@ class Exam:
         }
 
     def __call__(self, backend: Backend) -> Figures:
-        """Execution accuracy and the share of valid SQL (0..1) over the `scored` questions, and the seconds all answers took."""
+        """Execution accuracy and the share of valid SQL (0..1) over the `scored` questions, and the seconds all answers took.
+
+        Raises Infrastructure when none could be judged.
+        """
         began = time.monotonic()
         self._engine.add(self._card.name, backend)
         by_id = {example.id: example for example in self.examples}
@@ -64,11 +68,13 @@ class Exam:
             for answer in answers
             if (found := score(by_id[answer.id], answer, self._golds[answer.id])).value is not None
         ]
+        if not scored:
+            raise Infrastructure("No held-out question could be judged: the sandbox failed on all; give the same command again.")
         correct = sum(value for _, value in scored if value)
         valid = sum(answer.outcome in ("ok", "empty") for answer, _ in scored)
         return {
-            "execution_accuracy": round(correct / max(1, len(scored)), 4),
-            "valid_sql": round(valid / max(1, len(scored)), 4),
+            "execution_accuracy": round(correct / len(scored), 4),
+            "valid_sql": round(valid / len(scored), 4),
             "scored": len(scored),
             "exam_seconds": round(time.monotonic() - began, 1),
         }

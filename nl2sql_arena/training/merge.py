@@ -94,10 +94,10 @@ def _agreement(before: torch.Tensor, after: torch.Tensor) -> Agreement:
 
 
 def _place(draft: Path, out: Path, card: ModelCard, old: ModelCard, found: Agreement) -> None:
-    """The draft becomes the folder; the card comes last."""
+    """The draft becomes the folder."""
     for path in draft.glob("*.safetensors"):
         path.chmod(0o644)  # written for the owner alone, but meant to be shipped
     shutil.rmtree(out, ignore_errors=True)
     draft.rename(out)
-    contestant.write_figures(out, {"merged": old.name, "prompt": old.training_prompt_hash, "agreement": vars(found)})
     contestant.write_card(out / CARD, card)
+    contestant.write_figures(out, {"merged": old.name, "prompt": old.training_prompt_hash, "agreement": vars(found)})

@@ -112,7 +112,8 @@ class Texts:
 
 def card_of(tuning: Tuning, folders: Folders, family: str) -> ModelCard:
     """The contestant that will be."""
-    sources = ", ".join(source.source for source in tuning.data)
+    # A file of one's own is named without its place on this machine.
+    sources = ", ".join(Path(each.source).name if each.source.endswith(".jsonl") else each.source for each in tuning.data)
     return ModelCard(
         name=folders.out.resolve().name,
         title=tuning.title or folders.out.resolve().name,
@@ -195,7 +196,7 @@ def say_time(trainer: Any, tuning: Tuning, place: Place, log: Log) -> float:
     batches = trainer.get_train_dataloader()
     steps = tuning.schedule.steps or ceil(len(batches) / tuning.schedule.accumulate * tuning.schedule.epochs)
     inputs = {key: value.to(place.device) if hasattr(value, "to") else value for key, value in next(iter(batches)).items()}
-    trainer.model.gradient_checkpointing_enable(trainer.args.gradient_checkpointing_kwargs)  # as the trainer will
+    trainer.model.activation_checkpointing_enable(trainer.args.gradient_checkpointing_kwargs)  # as the trainer will
     with trainer.compute_loss_context_manager(), understood(Path(trainer.args.output_dir)):
         seconds, peak = estimate.pass_seconds(
             trainer.model.train(), inputs | {"fused_lm_head": True}, lambda found: -found.log_probs.sum(), place

@@ -18,6 +18,7 @@ from nl2sql_arena.errors import BadInput
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.training import contestant, merge, prefer, preference
 from nl2sql_arena.training.preference import Pair, Row, Verdict
+from nl2sql_arena.training.progress import Keeper
 from nl2sql_arena.training.prompted import completion
 from nl2sql_arena.types import Execution, Generation, Limits, Weights
 from tests import tiny
@@ -223,6 +224,33 @@ def test_preferences_continue_an_adapter_into_a_contestant_of_its_own(
     assert report["continues"] == {"model": "old", "adapter": catalog.revision(catalog.read(models / "old" / "card.toml"), models)}
     assert not places.work.exists()
     assert tuned.ask(models, name, "how many shops ?", towns, sandbox).completion.tokens > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_a_killed_preference_training_ends_where_an_undisturbed_one_does(
+    models: Path, towns: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: prefer.Method
+) -> None:
+    """Also the reference is the old adapter again, not what the killed run had made of it."""
+    saved, lines = Keeper.on_save, []
+
+    def train(name: str) -> dict[str, torch.Tensor]:
+        places = prefer.Places(models / "old", models / f"{method}-{name}", tmp_path / name)
+        prefer.prefer(prefer.Choices(method, rate=6e-3, seed=1), rows(), places, {"towns": towns}, lines.append)
+        return load_file(places.out / "adapter" / "adapter_model.safetensors")
+
+    def dies(keeper: Keeper, *arguments: Any, **named: Any) -> None:
+        saved(keeper, *arguments, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "on_save", dies)
+        with pytest.raises(KeyboardInterrupt):
+            train("killed")
+    resumed, undisturbed = train("killed"), train("undisturbed")
+    assert any(line.startswith("continuing from step") for line in lines)
+    for name, expected in undisturbed.items():
+        torch.testing.assert_close(resumed[name], expected, atol=1e-5, rtol=1e-5)
 
 
 def test_rows_about_an_unknown_database_or_a_model_without_an_adapter_are_refused(models: Path, towns: Database, tmp_path: Path) -> None:
