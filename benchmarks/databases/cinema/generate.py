@@ -84,7 +84,8 @@ DIRECTORS = (
 )  # fmt: skip
 FIRST = (
     "Ana", "Aoife", "Bruno", "Camille", "Carlos", "Céline", "Ciarán", "Clara", "Daniel", "Elena", "Élodie", "Felix", "Fionnuala",
-    "François", "Gonçalo", "Hannah", "Héctor", "Hugo", "Ines", "Iván", "Jonas", "Julia", "Jürgen", "Karim", "Lena", "Léa", "Lucas", "Luísa", "Malik",
+    "François",
+    "Gonçalo", "Hannah", "Héctor", "Hugo", "Ines", "Iván", "Jonas", "Julia", "Jürgen", "Karim", "Lena", "Léa", "Lucas", "Luísa", "Malik",
     "Manon", "Marta", "Niamh", "Nuria", "Oisín", "Paul", "Pilar", "Raúl", "Róisín", "Sabine", "Samira", "Théo", "Tiago", "Ulrike", "Vera",
 )  # fmt: skip
 LAST = (
