@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import snapshot_download
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from nl2sql_arena.backends.local import Plan
+from nl2sql_arena.backends.local import ADAPTER_FILES, BASE_FILES, SMALL, Plan
 from nl2sql_arena.errors import ModelUnavailable
 from nl2sql_arena.training.recipe import Lora, Quantisation
 from nl2sql_arena.types import Weights
@@ -82,7 +83,7 @@ def base(weights: Weights, folder: Path, quantisation: Quantisation, place: Plac
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=place.dtype
         )  # fmt: skip
         options |= {"quantization_config": four, "device_map": {"": place.device}}
-    model = _fetched(AutoModelForCausalLM.from_pretrained, weights, folder, **options)
+    model = _fetched(_whole, weights, folder, **options)
     if quantisation == "none":
         return model.to(place.device)
     for module in model.modules():
@@ -114,8 +115,15 @@ def in_full_precision(model: Any) -> None:
 
 def plan(model: Any, quantisation: Quantisation, place: Place) -> Plan:
     """How the model is held, as the local backend says it; one thread where the model is small."""
-    small = not place.on_gpu and model.num_parameters() < 100_000_000
+    small = not place.on_gpu and model.num_parameters() < SMALL
     return Plan(place.device, "nf4" if quantisation == "nf4" else PRECISIONS[place.dtype], place.dtype, 1 if small else 0)
+
+
+def _whole(where: str, revision: str | None = None, **options: Any) -> Any:
+    """The model in a folder or on the hub, without an adapter that may lie beside it."""
+    if not Path(where).is_dir():
+        where = snapshot_download(where, revision=revision, allow_patterns=BASE_FILES, ignore_patterns=ADAPTER_FILES)
+    return AutoModelForCausalLM.from_pretrained(where, **options)
 
 
 def _fetched(load: Any, weights: Weights, folder: Path, **options: Any) -> Any:
