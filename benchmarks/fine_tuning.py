@@ -97,7 +97,8 @@ def run(tuning: Tuning, home: Path, data: Dataset, sandbox: Sandbox) -> dict[str
         "seconds_a_step": round(seconds, 3), "tokens_a_second": round(row_tokens / seconds),
         "peak_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2) if on_gpu else None,
         "reserved_gb": round(torch.cuda.max_memory_reserved() / 1e9, 2) if on_gpu else None,
-        "first_loss": round(losses[0], 3), "last_loss": round(losses[-1], 3), "estimated": [line for line in said if line.startswith(("memory", "time"))][:2],
+        "first_loss": round(losses[0], 3), "last_loss": round(losses[-1], 3),
+        "estimated": [line for line in said if line.startswith(("memory", "time"))][:2],
     }  # fmt: skip
 
 
