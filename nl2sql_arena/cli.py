@@ -23,6 +23,7 @@ from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
 
 if TYPE_CHECKING:
     from nl2sql_arena.benchmark.runner import Result
+    from nl2sql_arena.database import Database
     from nl2sql_arena.services import Services
     from nl2sql_arena.training.recipe import Recipe
 
@@ -96,6 +97,10 @@ def _training(commands: Any) -> None:
     report.add_argument("--seed", type=int, default=0)
     report.add_argument("--json", action="store_true")
 
+    phrases = _add(data, "phrases", _data_phrases, "check phrasebooks: what fails in them, and what they say")
+    phrases.add_argument("db", help="the sample database that they are about")
+    phrases.add_argument("--file", type=Path, help="one phrasebook (default: all of the database's)")
+
     train = commands.add_parser("train", help="train models").add_subparsers(required=True, metavar="COMMAND")
     mini = _add(train, "mini", _train_mini, "train the three minis from scratch")
     mini.add_argument("--minutes", type=float, default=28.0, help="in all, on an idle machine of two cores")
@@ -117,6 +122,12 @@ def _training(commands: Any) -> None:
         prefer.add_argument("--seed", type=int, default=0)
         prefer.add_argument("--quantisation", choices=["nf4", "none"], default="none", help="how the base is held (default: none)")
         _new_folder(prefer)
+    adapt = _add(train, "adapt", _train_adapt, "teach a mini a database that it has never seen")
+    adapt.add_argument("--db", required=True, help="a .duckdb file, a folder with schema.sql and data, or a database's name")
+    adapt.add_argument("--model", default="mini-p-lora", help="the mini whose adapter is continued")
+    adapt.add_argument("--minutes", type=float, default=4.0, help="of training, on one core")
+    adapt.add_argument("--seed", type=int, default=0)
+    adapt.add_argument("--out", type=Path, help="the new model's folder (default: beside the old one, named after both)")
     merge = _add(train, "merge", _train_merge, "write a model's base and adapter as whole 16-bit weights")
     merge.add_argument("model", help="a model with an adapter: its name, or its folder")
     _new_folder(merge)
@@ -422,12 +433,47 @@ def _data_report(options: argparse.Namespace) -> None:
     _out(json.dumps(found, ensure_ascii=False, indent=1) if options.json else report.as_text(found))
 
 
+def _data_phrases(options: argparse.Namespace) -> None:
+    from nl2sql_arena.training import phrasebook, phrasebook_check
+
+    with _services(options) as services:
+        intents = phrasebook.read(options.file) if options.file else phrasebook.load(options.db)
+        for line in phrasebook_check.check(services.engine.database(options.db), intents):
+            _out(line)
+
+
+def _train_adapt(options: argparse.Namespace) -> None:
+    from nl2sql_arena.training import adapt
+
+    with _services(options) as services:
+        if options.model not in services.cards:
+            raise BadInput(f"There is no model '{options.model}'; `models list` shows them.")
+        database = _database_of(options.db, services)
+        out = options.out or services.settings.models / f"{options.model}-{database.name}"
+        known = {name: each for name, each in services.databases.items() if name != database.name}
+        work = services.settings.data / "training" / out.resolve().name
+        card, models = services.cards[options.model], services.settings.models
+        adapt.adapt(adapt.Adapted(card, models, database, known, out, work), options.minutes, options.seed, _log)
+
+
+def _database_of(named: str, services: "Services") -> "Database":
+    """A database by name, or one of the user's: a .duckdb file, or a folder with schema.sql and data. Raises BadInput, BadDatabase."""
+    from nl2sql_arena.database import Database, opened
+
+    path = Path(named)
+    if path.is_file():
+        return opened(path)
+    if (path / "schema.sql").is_file():
+        return Database(path.resolve().name, path, services.settings.data / "databases")
+    return services.engine.database(named)
+
+
 def _train_mini(options: argparse.Namespace, recipes: "dict[str, Recipe] | None" = None) -> None:
     from nl2sql_arena.training.mini import train_minis
 
     with _services(options) as services:
         out = options.out or services.settings.models
-        train_minis(out, services.databases, options.minutes, options.seed, _log, recipes)
+        train_minis(out, services.databases, options.minutes, options.seed, _log, services.settings.data / "training", recipes)
 
 
 def _train_sft(options: argparse.Namespace) -> None:

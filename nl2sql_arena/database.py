@@ -24,8 +24,9 @@ import duckdb
 
 from nl2sql_arena import cells, sampledata
 from nl2sql_arena.errors import BadDatabase, BadInput
+from nl2sql_arena.linking import LONGEST_VALUE, ValueIndex
 from nl2sql_arena.settings import Settings
-from nl2sql_arena.types import Column, Example, Execution, ForeignKey, ResultColumn, Schema, Split, Table
+from nl2sql_arena.types import Column, Example, Execution, ForeignKey, Link, ResultColumn, Schema, Split, Table
 
 BUILDER = "1"
 """Part of a built file's name; raised when building changes what it contains."""
@@ -37,6 +38,8 @@ COLUMNS = """SELECT column_name, data_type, coalesce(comment, ''), is_nullable
 KEYS = """SELECT constraint_type, constraint_column_names, referenced_table, referenced_column_names
     FROM duckdb_constraints() WHERE table_oid = ? ORDER BY constraint_index"""
 DISTINCT_VALUES = 200
+INDEXED_VALUES = 20_000
+"""Values of a column, the most frequent first, that questions are searched for."""
 PREVIEW_CHARS = 2_000
 
 
@@ -71,6 +74,15 @@ def finds_rows(connection: Connection, sql: str) -> bool:
         return False
 
 
+def binds(connection: Connection, sql: str) -> bool:
+    """Whether a query of our own fits the connection's tables; it is not run."""
+    try:
+        connection.execute(f"EXPLAIN {sql}")
+    except duckdb.Error:
+        return False
+    return True
+
+
 def failure(connection: Connection, sql: str) -> str:
     """Why a query of our own gives nothing: DuckDB's message, "no rows", or "" when it gives some."""
     try:
@@ -85,17 +97,32 @@ def catalogue(settings: Settings) -> "dict[str, Database]":
     return {folder.name: Database(folder.name, folder, settings.data / "databases") for folder in folders}
 
 
+def opened(path: Path) -> "Database":
+    """A DuckDB file as a database, read where it lies; its questions, if any, in a folder of its name beside it. Raises BadDatabase."""
+    try:
+        with closing(connect_trusted(path)) as connection:
+            tables = connection.execute(TABLES).fetchall()
+    except duckdb.Error as problem:
+        raise BadDatabase(f"{path} cannot be opened as a DuckDB database ({_reason(problem)}); name a .duckdb file.") from problem
+    if not tables:
+        raise BadDatabase(f"{path} holds no table; name a database with some.")
+    return Database(path.stem, path.with_suffix(""), path.parent, path.resolve())
+
+
 @dataclass(frozen=True)
 class Database:
-    """One folder with `schema.sql`, `data/*.csv` and `questions.jsonl`; `cache` is where its built file lives."""
+    """One folder with `schema.sql`, `data/*.csv` and `questions.jsonl`; `cache` is where its built file lives. Or a `file` as it is."""
 
     name: str
     folder: Path
     cache: Path
+    file: Path | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def path(self) -> Path:
         """The DuckDB file, built if it is not there. Raises BadDatabase."""
+        if self.file:
+            return self.file
         target = self.cache / f"{self.name}-{self._hash}.duckdb"
         with self._lock:
             if not target.is_file():
@@ -117,8 +144,12 @@ class Database:
         """(table, column) -> its values, most frequent first, for text columns with at most 200 different ones. Raises BadDatabase."""
         return self._values
 
+    def links(self, question: str) -> tuple[Link, ...]:
+        """The stored text values that a question names. Raises BadDatabase."""
+        return self._index.links(question)
+
     def distinct_rows(self, table: str, columns: Sequence[str], most: int) -> list[tuple[str, ...]]:
-        """Up to `most` different rows of some columns without NULLs, as text, in an order that says nothing. Raises BadInput, BadDatabase."""
+        """Up to `most` different rows of some columns, as text, without NULLs, in no meant order. Raises BadInput, BadDatabase."""
         known = {each.name: {column.name for column in each.columns} for each in self.schema().tables}
         if unknown := [name for name in columns if name not in known.get(table, ())]:
             raise BadInput(f"There is no column {table}.{unknown[0]} in {self.name}; name columns of one of its tables.")
@@ -157,11 +188,21 @@ class Database:
 
     @cached_property
     def _schema(self) -> Schema:
+        if self.file:
+            with closing(connect_trusted(self.file)) as connection:
+                return Schema(self.name, tuple(_tables(connection)))
         with closing(connect_trusted()) as memory:
             memory.execute((self.folder / "schema.sql").read_text(encoding="utf-8"))
             order = [name for _, name, _ in memory.execute(TABLES).fetchall()]
         with closing(connect_trusted(self.path())) as connection:  # a file that is opened again lists its tables in another order
             return Schema(self.name, tuple(sorted(_tables(connection), key=lambda table: order.index(table.name))))
+
+    @cached_property
+    def _index(self) -> ValueIndex:
+        """Of every text column's short values, the most frequent first."""
+        texts = [(table.name, column.name) for table in self.schema().tables for column in table.columns if column.type == "VARCHAR"]
+        with closing(connect_trusted(self.path())) as connection:
+            return ValueIndex({(table, column): _short_values(connection, table, column) for table, column in texts})
 
     @cached_property
     def _values(self) -> dict[tuple[str, str], list[str]]:
@@ -277,6 +318,16 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[Table]:
             comment=comment,
             row_count=count[0] if count else 0,
         )
+
+
+def _short_values(connection: Connection, table: str, column: str) -> list[str]:
+    """The different values of a column that a question could name, INDEXED_VALUES at most."""
+    name = _quoted(column)
+    rows = connection.execute(
+        f"SELECT {name} FROM {_quoted(table)} WHERE length({name}) BETWEEN 1 AND {LONGEST_VALUE} GROUP BY 1 "
+        f"ORDER BY count(*) DESC, 1 LIMIT {INDEXED_VALUES}"
+    ).fetchall()
+    return [value for (value,) in rows]
 
 
 def _frequent(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> list[str]:

@@ -89,11 +89,11 @@ class Engine:
 
     def _prompt(self, request: Request) -> Prompt | None:
         """None when no prompt fits this model."""
-        schema = self.database(request.db).schema()
+        database = self.database(request.db)
         backend, card = self.backend(request.model), self._cards[request.model]
         room = min(backend.context, card.context) - card.generation.max_new_tokens
         try:
-            return prompts.build(card.format, request.question, schema, backend.count_tokens, room)
+            return prompts.build(card.format, request.question, database.schema(), backend.count_tokens, room, database.links)
         except BadInput:
             return None
 

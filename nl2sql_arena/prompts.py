@@ -4,22 +4,31 @@ Each format is the one its model was tuned on; a wrong prompt decides a comparis
 are facts of their models, stated where each is from. Not covered: fetching the schema or counting tokens, which callers pass in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from nl2sql_arena import schema as ddl
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.types import Prompt, Schema, Table
+from nl2sql_arena.types import Link, Prompt, Schema, Table
 
 ABSTENTION = "I do not know"
 FENCE = "```"
 Format = Callable[[str, Schema, bool], Prompt]
 """(question, schema, with comments) -> Prompt."""
+FindLinks = Callable[[str], Sequence[Link]]
 
 
-def mini(question: str, schema: Schema, _comments: bool = False) -> Prompt:
-    """The minis' own short form, schema first; it has no room for comments."""
-    return Prompt(prefix=f"{ddl.compact(schema)}\n-- ", suffix=f"{_line(question)}\n", stop=("\n",))
+def no_links(_question: str) -> Sequence[Link]:
+    """For databases whose values are not known."""
+    return ()
+
+
+def mini(question: str, schema: Schema, _comments: bool = False, links: Sequence[Link] = ()) -> Prompt:
+    """The minis' own short form: schema, question, then the values it names; it has no room for comments."""
+    values = "; ".join(f"{link.table}.{link.column} = {ddl.literal(link.value)}" for link in links)
+    named = f"-- {values}\n" if values else ""
+    return Prompt(prefix=f"{ddl.compact(schema)}\n-- ", suffix=f"{_line(question)}\n{named}", stop=("\n",))
 
 
 def phi2_sql(question: str, schema: Schema, comments: bool = True) -> Prompt:
@@ -68,12 +77,15 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def build(format_name: str, question: str, schema: Schema, count_tokens: Callable[[str], int], room: int) -> Prompt:
+def build(
+    format_name: str, question: str, schema: Schema, count_tokens: Callable[[str], int], room: int, find: FindLinks = no_links
+) -> Prompt:
     """The prompt in at most `room` tokens: whole, else without comments, else with the schema pruned to the question.
 
+    `find` gives the stored values that a question names; only formats whose models have learned to read them ask it.
     What was left out is named in `Prompt.pruned`. Raises BadInput when even the pruned schema does not fit.
     """
-    make = FORMATS[format_name]
+    make: Format = partial(mini, links=find(question)) if format_name == "mini" else FORMATS[format_name]
     whole = make(question, schema, True)
     if count_tokens(whole.text) <= room:
         return whole

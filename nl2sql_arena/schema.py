@@ -33,6 +33,11 @@ def quoted(name: str) -> str:
     return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in RESERVED else '"' + name.replace('"', '""') + '"'
 
 
+def literal(value: str) -> str:
+    """A text value as SQL and prompts carry it, on one line."""
+    return "'" + one_line(value, len(value)).replace("'", "''") + "'"
+
+
 def create_table(table: Table, comments: bool = True) -> str:
     """One `CREATE TABLE` with a column a line and trailing comments."""
     lines: list[tuple[str, str]] = []

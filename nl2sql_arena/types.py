@@ -57,6 +57,15 @@ class Schema:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A stored text value that a question names, as the database writes it."""
+
+    table: str
+    column: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Example:
     """A question with its gold queries; no gold means that the right answer is to abstain."""
 

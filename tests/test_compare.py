@@ -325,8 +325,6 @@ def test_tricky_case(case) -> None:
     assert execution_match(golds, executed(connection, case["pred_sql"])).value == float(case["recommended_match"]), case["why"]
 
 
-
-
 STANCES = {
     "defog_0039": "a number as text is that number here",
     "defog_0139": "a date as ISO text is that date here",

@@ -8,28 +8,40 @@ import random
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from nl2sql_arena import prompts
-from nl2sql_arena.database import Database, connect_trusted, finds_rows
-from nl2sql_arena.training import grammar
+from nl2sql_arena.database import Connection, Database, binds, connect_trusted, finds_rows
+from nl2sql_arena.difficulty import spider_level
+from nl2sql_arena.linking import ValueIndex
+from nl2sql_arena.training import grammar, phrasebook, variants
 from nl2sql_arena.training.grammar import Pair
-from nl2sql_arena.training.rows import Packer, Rows
-from nl2sql_arena.training.world import World
+from nl2sql_arena.training.phrasebook import Intent
+from nl2sql_arena.training.pools import Asked, Packer, Pool
+from nl2sql_arena.training.templates import pick
+from nl2sql_arena.training.voices import spoken_as
+from nl2sql_arena.types import Schema
 
 Hashes = frozenset[bytes]
 OUTLINE = re.compile(r"'((?:[^']|'')*)'|\b(\d+(?:\.\d+)?)\b|\b(?:from|join)\s+\"?(\w+)")
 """The inside of a text in quotes, a number, or the name of a table."""
-PAIRS_A_WORLD = 20
-"""Pairs drawn on one random world: enough to fill a row."""
+SPAN = re.compile(r"interval\s*(?:'[^']*'|\(?\s*\d+\s*\)?)(?:\s*(?:second|minute|hour|day|week|month|quarter|year)s?)?")
+"""Written in many ways: INTERVAL 1 DAY, INTERVAL '1 day', INTERVAL '1' DAY."""
+CONSTANT = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
+KINDS = ("phrases", "grammar", "renamed", "random")
+"""phrases: phrasebooks on the sample databases; grammar: composed questions on them; renamed: both, on databases with other names and
+columns in another order; random: composed questions on invented databases."""
+PAIRS_A_WORLD = 100
+"""Pairs drawn on one random world: enough for some blocks."""
 PAIRS_A_DRAW = 200
+RENAMED_GROUP = 100
 
 
 def question_hash(question: str) -> bytes:
@@ -63,7 +75,7 @@ def with_full_names(query: exp.Expr) -> exp.Expr:
 
 def outline_hash(sql: str) -> bytes:
     """Of literals and tables alone: found without parsing, it tells most queries apart, and never two with one `sql_hash`."""
-    found = ("".join(groups) for groups in OUTLINE.findall(sql.lower()))
+    found = ("".join(groups) for groups in OUTLINE.findall(SPAN.sub("interval", sql.lower())))
     return _hash(f"outline {sorted(found)}")
 
 
@@ -95,37 +107,18 @@ def for_training(pairs: Iterable[Pair], apart: Hashes) -> Iterator[Pair]:
     return (pair for pair in unseen(pairs, apart) if not grammar.held_out(pair.combination))
 
 
-def texts(worlds: Iterable[World], rng: random.Random, count: int, apart: Hashes) -> Iterator[str]:
-    """What a tokenizer is learned from: prompts and answers, `count` pairs a world."""
-    for world in worlds:
-        for i, pair in enumerate(for_training(grammar.pairs(world, rng, count), apart)):
-            prompt = prompts.mini(pair.question, world.schema)
-            yield (prompt.suffix if i else prompt.text) + pair.sql
+class Binds:
+    """Whether queries of our own fit a database; one that differs from a known one in its constants alone is not tried again."""
 
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[str, bool] = {}
 
-def random_rows(packer: Packer, seed: int, count: int, apart: Hashes) -> Rows:
-    """`count` rows, each about a random world of its own."""
-    rng = random.Random(seed)
-    made: list[Any] = []
-    while len(made) < count:
-        world = grammar.random_world(rng)
-        drawn = for_training(grammar.pairs(world, rng, PAIRS_A_WORLD), apart)
-        made += islice(packer.rows(world.schema, ((pair.question, pair.sql) for pair in drawn)), 1)
-    return packer.stack(made)
-
-
-def sample_rows(packer: Packer, seed: int, count: int, apart: Hashes, databases: Mapping[str, Database]) -> Rows:
-    """`count` rows about the sample databases in turn, of pairs whose SQL finds something there."""
-    rng = random.Random(seed)
-    sources = {name: (grammar.sample_world(database), Finds(database.path())) for name, database in databases.items()}
-    made: list[Any] = []
-    while len(made) < count:
-        for world, finds in sources.values():
-            drawn = for_training(grammar.pairs(world, rng, PAIRS_A_DRAW), apart)
-            kept = ((pair.question, pair.sql) for pair in drawn if finds(pair.sql))
-            made += packer.rows(world.schema, kept)
-    rng.shuffle(made)
-    return packer.stack(made[:count])
+    def __call__(self, sql: str) -> bool:
+        shape = CONSTANT.sub("?", sql)
+        if shape not in self._known:
+            self._known[shape] = binds(self._connection, sql)
+        return self._known[shape]
 
 
 class Finds:
@@ -140,3 +133,90 @@ class Finds:
         if sql not in self._known:
             self._known[sql] = finds_rows(self._connection, sql)
         return self._known[sql]
+
+
+class Sample:
+    """A database with all that is needed to draw pairs about it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.schema = database, database.schema()
+        self.world = grammar.sample_world(database)
+        self.speaker = phrasebook.Speaker(database, phrasebook.load(database.name))
+        self.binds = Binds(connect_trusted(database.path()))
+        self._by_level: dict[str, list[Intent]] = {}
+        for intent in self.speaker.intents:
+            self._by_level.setdefault(spider_level(self.speaker.say(intent, random.Random(0))[1]), []).append(intent)
+
+    def said(self, rng: random.Random) -> Pair:
+        """A question of the phrasebooks, of every level about as often, in a random voice."""
+        intent = pick(rng, self._by_level[pick(rng, sorted(self._by_level))])
+        question, sql = self.speaker.say(intent, rng)
+        return Pair(spoken_as(question, rng), sql, "phrasebook", intent.place, "")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What pairs are drawn about, and the hashes of what none of them may equal."""
+
+    samples: tuple[Sample, ...]
+    apart: Hashes
+
+
+Group = tuple[Schema, list[Asked]]
+
+
+def groups(ground: Ground, kind: str, rng: random.Random) -> Iterator[Group]:
+    """Endless groups of checked pairs, each group on one schema. `kind` is one of `KINDS`."""
+    while True:
+        if kind == "random":
+            yield _random_group(ground, rng)
+        for sample in ground.samples if kind != "random" else ():
+            found = list(_of_sample(ground, sample, kind, rng))
+            if kind != "renamed":
+                yield sample.schema, found
+            else:
+                for start in range(0, len(found), RENAMED_GROUP):
+                    yield variants.renamed(sample.schema, sample.world.lexicon, found[start : start + RENAMED_GROUP], rng)
+
+
+def _of_sample(ground: Ground, sample: Sample, kind: str, rng: random.Random) -> Iterator[Asked]:
+    """Pairs about a sample database as it is: from its phrasebooks, from the grammar, or from both."""
+    spoken = PAIRS_A_DRAW if kind == "phrases" else 0 if kind == "grammar" else PAIRS_A_DRAW // 2
+    if not sample.speaker.intents:
+        spoken = 0
+    if spoken:
+        for pair in unseen((sample.said(rng) for _ in range(spoken)), ground.apart):
+            if sample.binds(pair.sql):
+                yield pair.question, pair.sql, sample.database.links(pair.question)
+    for pair in for_training(grammar.pairs(sample.world, rng, PAIRS_A_DRAW - spoken), ground.apart):
+        if sample.binds(pair.sql):
+            yield pair.question, pair.sql, sample.database.links(pair.question)
+
+
+def _random_group(ground: Ground, rng: random.Random) -> Group:
+    """Pairs about an invented database, bound on its empty tables."""
+    world = grammar.random_world(rng)
+    index = ValueIndex(world.values)
+    with connect_trusted() as connection:
+        for statement in grammar.row_statements(world, rng, 0):
+            connection.execute(statement)
+        fits = Binds(connection)
+        drawn = for_training(grammar.pairs(world, rng, PAIRS_A_WORLD), ground.apart)
+        return world.schema, [(pair.question, pair.sql, index.links(pair.question)) for pair in drawn if fits(pair.sql)]
+
+
+def pool(packer: Packer, ground: Ground, kind: str, seed: int, count: int) -> Pool:
+    """At least `count` pairs of a kind, tokenised."""
+    drawn = groups(ground, kind, random.Random(seed))
+    while len(packer) < count:
+        packer.add(*next(drawn))
+    return packer.pool()
+
+
+def texts(ground: Ground, rng: random.Random, count: int) -> Iterator[str]:
+    """What a tokenizer is learned from: `count` groups of each kind as prompts and answers."""
+    for kind in KINDS if ground.samples else ("random",):
+        for schema, pairs in islice(groups(ground, kind, rng), count):
+            for i, (question, sql, links) in enumerate(pairs):
+                prompt = prompts.mini(question, schema, links=links)
+                yield (prompt.suffix if i else prompt.text) + sql

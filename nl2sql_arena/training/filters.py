@@ -4,11 +4,12 @@ import random
 import re
 from collections.abc import Callable
 
+from nl2sql_arena.schema import literal
 from nl2sql_arena.training.amounts import amount, period, worded
 from nl2sql_arena.training.lexicon import Words
 from nl2sql_arena.training.scope import Mod, Scope, from_words
 from nl2sql_arena.training.templates import pick, say
-from nl2sql_arena.training.world import Field, Guide, invented_word, literal, plain
+from nl2sql_arena.training.world import Field, Guide, invented_word, plain
 
 MARKED = re.compile(r"\b([a-z_]+)\.(?=[a-z_])")
 GENERIC_VALUE = (

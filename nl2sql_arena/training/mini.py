@@ -1,15 +1,17 @@
-"""Makes the minis: tokenizer, data, weights, figures; from nothing, on two CPU cores, within the minutes given.
+"""Makes the minis: tokenizer, data, weights, figures; from nothing, on two CPU cores or a GPU, within the minutes given.
 
 Each chain of recipes (a base and what builds on it) is one process with one thread, because two threads on one small model mostly wait for
 each other; all data is drawn before, so that nothing competes with the training. A stage ends by the clock, hence the weights of two runs
-differ a little even with one seed; data and figures say which data it was. Not covered: resuming, GPUs.
+differ a little even with one seed; data and figures say which data it was. What is drawn and a checkpoint a minute are kept in a work
+folder until all is done, so that the same command goes on where an earlier one was ended.
 """
 
 import json
 import multiprocessing
+import os
 import platform
 import random
-import tempfile
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -27,27 +29,26 @@ from nl2sql_arena import prompts, settings
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training import data, evaluate, grammar, recipe, rows, tokenizer
+from nl2sql_arena.training import attention, data, evaluate, pools, recipe, tokenizer
+from nl2sql_arena.training.pools import LONGEST_ANSWER, LONGEST_PROMPT, Packer, Pool
 from nl2sql_arena.training.recipe import Adapter, Architecture, Recipe, Stage
-from nl2sql_arena.training.rows import Packer, Rows
-from nl2sql_arena.types import Column, ForeignKey, Generation, ModelCard, Schema, Table, Weights
+from nl2sql_arena.types import Column, ForeignKey, Generation, Link, ModelCard, Schema, Table, Weights
 
 Log = Callable[[str], None]
 POSITIONS = 512
 """Tokens for which a mini has positions, more than `CONTEXT` asks for."""
-ROWS_A_MINUTE = 900
-"""Rows that one chain is expected to read at most; with fewer at hand it reads some twice."""
+PAIRS_A_SECOND = 60
+"""Pairs that one chain is expected to read at most; with fewer at hand it reads some twice."""
 EVALUATED = 60
 """Held-out questions of each database that a finished mini is asked."""
-RESERVE = 0.06
+RESERVE = 0.04
 """Share of all minutes that is kept for evaluating."""
 PROGRESS_SECONDS = 10.0
-LONGEST_ANSWER = 160
-CONTEXT = rows.LONGEST_PROMPT + LONGEST_ANSWER
+CHECKPOINT_SECONDS = 60.0
+CONTEXT = LONGEST_PROMPT + LONGEST_ANSWER
 """Longest prompt plus answer of a mini, in tokens: no prompt is longer than those it learned from."""
-KINDS = ("random", "sample")
-TOKENIZER_WORLDS, TOKENIZER_PAIRS = 400, 12
-FIGURES, PROGRESS = "training.json", "training.jsonl"
+TOKENIZER_GROUPS = 60
+FIGURES, PROGRESS, CHECKPOINT = "training.json", "training.jsonl", "checkpoint.pt"
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "duckdb")
 Report = dict[str, Any]
 
@@ -74,14 +75,15 @@ class Job:
         return {name: Database(name, folder, cache) for name, folder, cache in self.places}
 
     @property
+    def ground(self) -> data.Ground:
+        return data.Ground(tuple(data.Sample(database) for database in self.databases.values()), self.apart)
+
+    @property
     def tokenizer(self) -> Any:
         return AutoTokenizer.from_pretrained(self.work / "tokenizer")
 
-    def rows(self, kind: str, part: int) -> Path:
-        return self.work / f"{kind}-{part}.npz"
-
-    def parts(self, kind: str) -> list[Path]:
-        return sorted(self.work.glob(f"{kind}-*.npz"))
+    def pool(self, kind: str) -> Path:
+        return self.work / f"{kind}.npz"
 
 
 def train_minis(
@@ -90,12 +92,15 @@ def train_minis(
     minutes: float,
     seed: int,
     log: Log,
+    work: Path,
     recipes: Mapping[str, Recipe] | None = None,
     evaluated: int = EVALUATED,
 ) -> dict[str, Report]:
     """Train every recipe of the project (or `recipes`) into `models/<name>/`; returns what each `training.json` says.
 
-    Takes `minutes` in all on two idle cores. Raises BadCard for a recipe and BadDatabase for a sample database that cannot be used.
+    Takes `minutes` in all on two idle cores, half of them for drawing when they are few. What is half done is kept in `work` and gone on
+    with by the next call with the same recipes, seed and minutes. Raises BadCard for a recipe and BadDatabase for a sample database that
+    cannot be used.
     """
     began = time.monotonic()
     chosen = dict(recipes) if recipes is not None else recipe.load(settings.ROOT / "models")
@@ -103,26 +108,28 @@ def train_minis(
     for database in databases.values():
         database.path()
     places = tuple((database.name, database.folder, database.cache) for database in databases.values())
-    with tempfile.TemporaryDirectory() as work:
-        job = Job(Path(work), models, places, data.measured_on(databases), seed, evaluated)
+    asked = f"{sorted(asdict(each).items() for each in chosen.values())} {seed} {minutes} {places}"
+    job = Job(work / sha256(asked.encode()).hexdigest()[:12], models, places, data.measured_on(databases), seed, evaluated)
+    job.work.mkdir(parents=True, exist_ok=True)
+    if not (job.work / "tokenizer").exists():
         make_tokenizer(job)
-        log(f"tokenizer ready after {time.monotonic() - began:.0f} s")
-        counts = {kind: max(16, round(ROWS_A_MINUTE * minutes * _longest(chains, kind))) for kind in KINDS}
-        # A sample row takes long to draw, for its queries are run: fewer of them, and in two processes.
-        halves = [("sample", half, counts["sample"] * 3 // 8) for half in range(2)]
-        _together([(make_rows, (job, *part)) for part in (*halves, ("random", 0, counts["random"]))], log, models)
-        seconds = max(1.0, minutes * 60 * (1 - RESERVE) - (time.monotonic() - began))
-        log(f"rows ready after {time.monotonic() - began:.0f} s; training for {seconds:.0f} s")
-        _together([(follow, (job, chain, seconds)) for chain in chains], log, models)
-        return measure(job, chosen.values(), log)
+    log(f"tokenizer ready after {time.monotonic() - began:.0f} s")
+    counts = {kind: max(64, round(PAIRS_A_SECOND * 60 * minutes * _longest(chains, kind))) for kind in data.KINDS}
+    wanted = [(kind, count) for kind, count in counts.items() if _longest(chains, kind) and not job.pool(kind).exists()]
+    # Two at a time, for two cores.
+    for start in range(0, len(wanted), 2):
+        _together([(make_pool, (job, *each)) for each in wanted[start : start + 2]], log, models)
+    seconds = max(1.0, minutes * 60 * (1 - RESERVE) - (time.monotonic() - began))
+    log(f"pairs ready after {time.monotonic() - began:.0f} s; training for {seconds:.0f} s")
+    _together([(follow, (job, chain, seconds)) for chain in chains], log, models)
+    reports = measure(job, chosen.values(), log)
+    shutil.rmtree(job.work)
+    return reports
 
 
 def _longest(chains: list[list[Recipe]], kind: str) -> float:
-    """The largest share of the time that a chain spends on one kind of rows."""
-    return max(
-        sum(stage.share * (stage.sample if kind == "sample" else 1 - stage.sample) for each in chain for stage in each.stages)
-        for chain in chains
-    )
+    """The largest share of the time that a chain spends on one kind of pairs."""
+    return max(sum(stage.share * stage.mix.get(kind, 0.0) for each in chain for stage in each.stages) for chain in chains)
 
 
 def _together(calls: list[tuple[Callable[..., None], tuple[Any, ...]]], log: Log, models: Path) -> None:
@@ -155,51 +162,50 @@ def _pass_on(report: Report, log: Log, models: Path) -> None:
 
 
 def make_tokenizer(job: Job) -> None:
-    """Learned from random worlds and, so that their names are whole tokens, the sample databases."""
-    rng = random.Random(f"{job.seed} tokenizer")
-    worlds = [grammar.random_world(rng) for _ in range(TOKENIZER_WORLDS)]
-    sample = [grammar.sample_world(database) for database in job.databases.values()]
-    texts = data.texts(worlds + sample * (TOKENIZER_WORLDS // 8 // max(1, len(sample))), rng, TOKENIZER_PAIRS, job.apart)
-    known = [phrase for world in sample for phrase in tokenizer.names(world.schema)]
+    """Learned from pairs of every kind; names of the sample databases are whole tokens."""
+    ground = job.ground
+    known = [phrase for sample in ground.samples for phrase in tokenizer.names(sample.schema)]
+    texts = data.texts(ground, random.Random(f"{job.seed} tokenizer"), TOKENIZER_GROUPS)
     tokenizer.build(texts, known=known).save_pretrained(job.work / "tokenizer")
 
 
-def make_rows(job: Job, kind: str, part: int, count: int, reports: Reports) -> None:
-    """Draw `count` rows about random worlds or about the sample databases, other ones for each part."""
-    began, packer = time.monotonic(), Packer(job.tokenizer)
-    seed = int.from_bytes(sha256(f"{job.seed} {kind} {part}".encode()).digest()[:4], "big")
-    made = (
-        data.random_rows(packer, seed, count, job.apart)
-        if kind == "random"
-        else data.sample_rows(packer, seed, count, job.apart, job.databases)
-    )
-    made.save(job.rows(kind, part))
-    reports.put({"data": kind, "rows": len(made), "pairs": int(made.pairs.sum()), "seconds": time.monotonic() - began})
+def make_pool(job: Job, kind: str, count: int, reports: Reports) -> None:
+    """Draw `count` pairs of a kind."""
+    began = time.monotonic()
+    seed = int.from_bytes(sha256(f"{job.seed} {kind}".encode()).digest()[:4], "big")
+    made = data.pool(Packer(job.tokenizer), job.ground, kind, seed, count)
+    draft = job.pool(kind).with_suffix(".draft.npz")
+    made.save(draft)
+    draft.replace(job.pool(kind))
+    reports.put({"data": kind, "pairs": len(made), "schemas": len(made.prefix_ends), "seconds": time.monotonic() - began})
 
 
 def follow(job: Job, chain: list[Recipe], seconds: float, reports: Reports) -> None:
     """Train the recipes of a chain one after the other and save each; `seconds` are for shares that sum to 1."""
     torch.set_num_threads(1)
-    sources = {kind: rows.joined([rows.load(path) for path in job.parts(kind)]) for kind in KINDS}
+    kinds = {kind for each in chain for stage in each.stages for kind in stage.mix}
+    sources = {kind: pools.load(job.pool(kind)) for kind in sorted(kinds)}
     for each in chain:
-        torch.manual_seed(job.seed)
         folder = job.models / each.name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / PROGRESS).unlink(missing_ok=True)
+        done = job.work / f"{each.name}.json"
+        if done.exists():
+            continue
+        torch.manual_seed(job.seed)
         model = new_model(each, job)
         curves = [
-            train(model, stage, sources, stage.share * seconds, each, number, job.seed, reports)
-            for number, stage in enumerate(each.stages, 1)
+            train(model, stage, sources, stage.share * seconds, each, number, job, reports) for number, stage in enumerate(each.stages, 1)
         ]
         save(model, each, job)
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
         _write(folder, _facts(job, each, sources) | {"parameters": trained, "stages": curves})
+        shutil.copy(folder / FIGURES, done)
 
 
 def new_model(each: Recipe, job: Job) -> Any:
-    """A model with random weights, or its base with a new adapter. Eager attention: faster than sdpa with a block mask on a CPU."""
+    """A model with random weights, or its base with a new adapter."""
     if isinstance(each.what, Adapter):
-        base = AutoModelForCausalLM.from_pretrained(job.models / each.what.base, dtype=torch.float32, attn_implementation="eager")
+        base = AutoModelForCausalLM.from_pretrained(job.models / each.what.base, dtype=torch.float32, attn_implementation=attention.NAME)
         what = each.what
         lora = LoraConfig(r=what.rank, lora_alpha=what.alpha, target_modules=list(what.modules), lora_dropout=0.0, task_type="CAUSAL_LM")
         return get_peft_model(base, lora)
@@ -219,7 +225,7 @@ def _from_nothing(what: Architecture, made: Any) -> Any:
         "pad_token_id": made.pad_token_id,
         "bos_token_id": made.bos_token_id,
         "eos_token_id": made.eos_token_id,
-        "attn_implementation": "eager",
+        "attn_implementation": attention.NAME,
     }
     builders: dict[str, Callable[[], Any]] = {
         "phi": lambda: PhiForCausalLM(PhiConfig(**common, hidden_act="gelu_pytorch_tanh", resid_pdrop=0.0)),
@@ -229,35 +235,75 @@ def _from_nothing(what: Architecture, made: Any) -> Any:
 
 
 def train(
-    model: Any, stage: Stage, sources: Mapping[str, Rows], seconds: float, each: Recipe, number: int, seed: int, reports: Reports
+    model: Any, stage: Stage, sources: Mapping[str, Pool], seconds: float, each: Recipe, number: int, job: Job, reports: Reports
 ) -> Report:
     """Stage `number` (from 1) of a recipe, by the clock. Returns steps, pairs and tokens seen, and the loss along the way."""
-    rng = np.random.default_rng([seed, number])
-    feeds = {kind: _endless(source, rng) for kind, source in sources.items()}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device).train()
     optimizers = _optimizers(model, stage)
-    model.train()
-    began = last = time.monotonic()
-    steps = tokens = pairs = 0
+    state = Progress(job.work / f"{each.name}-{number}-{CHECKPOINT}", seconds)
+    state.restore(model, optimizers)
+    rng = np.random.default_rng([job.seed, number, state.steps])
+    feeds = {kind: _endless(sources[kind], rng) for kind in stage.mix}
+    kinds, shares = list(stage.mix), list(stage.mix.values())
     losses: list[float] = []
-    curve: list[float] = []
-    while (done := (time.monotonic() - began) / seconds) < 1:
-        kind = "sample" if rng.random() < stage.sample else "random"
-        chosen = [next(feeds[kind]) for _ in range(each.rows)]
-        batch = rows.batch(sources[kind], np.array(chosen))
-        loss = step(model, batch, optimizers, rate(done, stage))
-        losses.append(loss)
-        steps, tokens = steps + 1, tokens + batch.tokens.numel()
-        pairs += int(sources[kind].pairs[chosen].sum())
-        if time.monotonic() - last > PROGRESS_SECONDS:
-            last = time.monotonic()
-            curve.append(round(sum(losses) / len(losses), 4))
+    began = last = kept = time.monotonic()
+    before = state.spent
+    while (done := state.spent / seconds) < 1:
+        drawn = rng.choice(kinds, each.blocks, p=shares)
+        blocks = [pools.block(sources[kind], next(feeds[kind]), model.config.pad_token_id) for kind in drawn]
+        losses.append(step(model, blocks, optimizers, rate(done, stage), device))
+        state.steps += 1
+        state.tokens += sum(block.tokens.numel() for block in blocks)
+        state.pairs += sum(block.pairs for block in blocks)
+        now = time.monotonic()
+        state.spent = before + now - began
+        if now - last > PROGRESS_SECONDS:
+            last = now
+            state.curve.append(round(sum(losses) / len(losses), 4))
             losses = []
-            speed = tokens / (last - began)
-            progress = {"model": each.name, "stage": number, "done": round(done, 3), "steps": steps, "pairs": pairs, "loss": curve[-1]}
-            reports.put(progress | {"tokens_a_second": round(speed)})
-    curve += [round(sum(losses) / len(losses), 4)] if losses else []
-    minutes = (time.monotonic() - began) / 60
-    return asdict(stage) | {"minutes": round(minutes, 2), "steps": steps, "pairs": pairs, "tokens": tokens, "loss": _thinned(curve)}
+            reports.put({
+                "model": each.name, "stage": number, "done": round(done, 3), "steps": state.steps, "pairs": state.pairs,
+                "loss": state.curve[-1], "pairs_a_second": round(state.pairs / state.spent),
+            })  # fmt: skip
+        if now - kept > CHECKPOINT_SECONDS:
+            kept = now
+            state.keep(model, optimizers)
+    state.curve += [round(sum(losses) / len(losses), 4)] if losses else []
+    state.keep(model, optimizers)
+    seen = {"minutes": round(state.spent / 60, 2), "steps": state.steps, "pairs": state.pairs, "tokens": state.tokens}
+    return asdict(stage) | seen | {"device": str(device), "loss": _thinned(state.curve)}
+
+
+class Progress:
+    """How far a stage has come, in memory and in a file that survives the end of the process at any moment."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self._path, self._seconds = path, seconds
+        self.steps = self.tokens = self.pairs = 0
+        self.spent = 0.0
+        self.curve: list[float] = []
+
+    def keep(self, model: Any, optimizers: "Optimizers") -> None:
+        counted = {name: getattr(self, name) for name in ("steps", "tokens", "pairs", "curve")} | {"share": self.spent / self._seconds}
+        learned = {name: parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
+        draft = self._path.with_suffix(".draft")
+        torch.save({"counted": counted, "learned": learned, "optimizers": [each.state_dict() for each, _ in optimizers]}, draft)
+        os.replace(draft, self._path)
+
+    def restore(self, model: Any, optimizers: "Optimizers") -> None:
+        if not self._path.exists():
+            return
+        kept = torch.load(self._path, weights_only=True)
+        parameters = dict(model.named_parameters())
+        with torch.no_grad():
+            for name, value in kept["learned"].items():
+                parameters[name].copy_(value)
+        for (optimizer, _), state in zip(optimizers, kept["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        self.spent = kept["counted"].pop("share") * self._seconds
+        for name, value in kept["counted"].items():
+            setattr(self, name, value)
 
 
 def _thinned(curve: list[float], most: int = 24) -> list[float]:
@@ -266,9 +312,9 @@ def _thinned(curve: list[float], most: int = 24) -> list[float]:
     return curve[::-1][::stride][::-1]
 
 
-def _endless(source: Rows, rng: np.random.Generator) -> Iterator[int]:
+def _endless(source: Pool, rng: np.random.Generator) -> Iterator[pools.Integers]:
     while True:
-        yield from rng.permutation(len(source)).tolist()
+        yield from pools.epoch(source, rng)
 
 
 def rate(done: float, stage: Stage) -> float:
@@ -278,7 +324,10 @@ def rate(done: float, stage: Stage) -> float:
     return stage.final + (1 - stage.final) * 0.5 * (1 + float(np.cos(np.pi * (done - stage.warmup) / (1 - stage.warmup))))
 
 
-def _optimizers(model: Any, stage: Stage) -> list[tuple[torch.optim.Optimizer, float]]:
+Optimizers = list[tuple[torch.optim.Optimizer, float]]
+
+
+def _optimizers(model: Any, stage: Stage) -> Optimizers:
     """Each optimizer with its full learning rate."""
     learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
     matrices = [p for name, p in learned.items() if stage.matrices and p.dim() == 2 and "embed" not in name and "lm_head" not in name]
@@ -288,21 +337,34 @@ def _optimizers(model: Any, stage: Stage) -> list[tuple[torch.optim.Optimizer, f
     return [(adam, stage.rate), *([(torch.optim.Muon(matrices, weight_decay=0.0), stage.matrices)] if matrices else [])]
 
 
-def step(model: Any, batch: rows.Batch, optimizers: list[tuple[torch.optim.Optimizer, float]], factor: float) -> float:
+def step(model: Any, blocks: list[pools.Block], optimizers: Optimizers, factor: float, device: torch.device | None = None) -> float:
     """One training step; returns the mean loss a learned token. Scores are computed only where something is learned."""
-    with torch.autocast("cpu", torch.bfloat16):
-        core = model.get_base_model() if hasattr(model, "get_base_model") else model
-        read = core.model(input_ids=batch.tokens, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False)
-        scores = core.lm_head(read.last_hidden_state[:, :-1][batch.learn])
-    loss = torch.nn.functional.cross_entropy(scores.float(), batch.tokens[:, 1:][batch.learn])
-    loss.backward()
+    core = model.get_base_model() if hasattr(model, "get_base_model") else model
+    learned = sum(int(block.learn.sum()) for block in blocks)
+    device = device or torch.device("cpu")
+    total = 0.0
+    for block in blocks:
+        tokens, learn = block.tokens.to(device), block.learn.to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            read = core.model(
+                input_ids=tokens,
+                attention_mask=torch.zeros(1, 1, 1, 1, device=device),  # four dimensions: left to the attention function, which needs none
+                position_ids=block.positions.to(device),
+                use_cache=False,
+                prefix=block.prefix,
+                pairs=block.pairs,
+            )
+            scores = core.lm_head(read.last_hidden_state[:, :-1][learn])
+        loss = torch.nn.functional.cross_entropy(scores.float(), tokens[:, 1:][learn], reduction="sum") / learned
+        loss.backward()
+        total += float(loss.item())
     torch.nn.utils.clip_grad_norm_([p for optimizer, _ in optimizers for group in optimizer.param_groups for p in group["params"]], 1.0)
     for optimizer, full in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = full * factor
         optimizer.step()
         optimizer.zero_grad()
-    return float(loss.item())
+    return total
 
 
 def save(model: Any, each: Recipe, job: Job) -> None:
@@ -359,14 +421,14 @@ def measure(job: Job, recipes: Iterable[Recipe], log: Log) -> dict[str, Report]:
     return reports
 
 
-def _facts(job: Job, each: Recipe, sources: Mapping[str, Rows]) -> Report:
+def _facts(job: Job, each: Recipe, sources: Mapping[str, Pool]) -> Report:
     return {
         "name": each.name,
         "seed": job.seed,
         "recipe": asdict(each.what),
         "prompt": prompt_hash(),
         "data": {
-            kind: {"rows": len(source), "pairs": int(source.pairs.sum()), "sha256": _hash(job.parts(kind))}
+            kind: {"pairs": len(source), "schemas": len(source.prefix_ends), "sha256": _hash(job.pool(kind))}
             for kind, source in sources.items()
         },
         "libraries": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
@@ -381,17 +443,17 @@ def prompt_hash() -> str:
     columns = tuple(Column(f"c{i}", kind, "a comment") for i, kind in enumerate(names))
     customers = Table("customers", (Column("id", "BIGINT"), *columns), ("id",))
     orders = Table("orders", (Column("id", "BIGINT"), Column("customer_id", "BIGINT")), ("id",), keys, "a comment", 3)
-    prompt = prompts.mini("How many  orders?", Schema("shop", (customers, orders)))
+    links = (Link("customers", "c1", "O'Neill"), Link("customers", "c1", "x"))
+    prompt = prompts.mini("How many  orders?", Schema("shop", (customers, orders)), links=links)
     return sha256(repr((prompt.prefix, prompt.suffix, prompt.stop)).encode()).hexdigest()[:16]
 
 
-def _hash(paths: list[Path]) -> str:
+def _hash(path: Path) -> str:
     """Of the arrays' content; an archive's own bytes hold times."""
     digest = sha256()
-    for path in paths:
-        with np.load(path) as arrays:
-            for name in sorted(arrays.files):
-                digest.update(arrays[name].tobytes())
+    with np.load(path) as arrays:
+        for name in sorted(arrays.files):
+            digest.update(arrays[name].tobytes())
     return digest.hexdigest()[:16]
 
 

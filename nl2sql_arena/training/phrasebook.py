@@ -15,8 +15,8 @@ A file is a list of intents, separated by blank lines. Lines of an intent:
     $cap = 10 ; 25 ; 100                    one of these
     $adj = German => Germany ; French => France          said => written; both sides may hold slots, the left one alternatives
     $day = day 2021..2025                   said "5 March 2023" and the like; {day} in the query is 2023-03-05, {day.next} the day after
-    $month = month 2021..2025               said "March 2023"; {month.start}, {month.end} (the first day after it), {month.year}, {month.number}
-    $quarter = quarter 2021..2025           the same with .start .end .year .number
+    $month = month 2021..2025               said "March 2023"; {month.start}, {month.end} (the first day after it), .year, .number
+    $quarter = quarter 2021..2025           the same
 
 In the query a drawn value's quotes are doubled; the quotes around it are written by the author: city = '{city}'.
 """
@@ -117,7 +117,7 @@ def read(path: Path) -> list[Intent]:
                     if mark == "?":
                         parse(text)
                 else:
-                    raise ValueError("a line starts with $, ?, = or #")
+                    raise ValueError("a line starts with $, ?, = or #")  # noqa: TRY301 - said like the other problems of a line
             except ValueError as problem:
                 raise BadInput(f"{path.name} line {number} cannot be read ({problem}); correct it.") from problem
         if not questions and not queries:

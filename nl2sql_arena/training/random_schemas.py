@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from nl2sql_arena.sampledata import FIRST_NAMES, LAST_NAMES
+from nl2sql_arena.schema import RESERVED, literal
 from nl2sql_arena.training.lexicon import ColumnWords, Key, Lexicon, Relation, Step, TableWords, Words
 from nl2sql_arena.training.templates import pick
 from nl2sql_arena.training.vocabulary import ColumnKind, Entity, Reference, column_kinds, domains, pools
-from nl2sql_arena.training.world import Quantiles, World, invented_word, literal
+from nl2sql_arena.training.world import Quantiles, World, invented_word
 from nl2sql_arena.types import Column, ForeignKey, Schema, Table
 
 Pairs = tuple[tuple[str, str], ...]
@@ -37,7 +38,15 @@ class Draft:
 
 
 def random_world(rng: random.Random) -> World:
-    """A database of 3-8 tables of one everyday domain, at most 42 columns."""
+    """A database of 3-8 tables of one everyday domain, at most 42 columns, no name of which needs quotes."""
+    while True:
+        world = _any_world(rng)
+        names = {name for table in world.schema.tables for name in (table.name, *(column.name for column in table.columns))}
+        if not names & RESERVED:
+            return world
+
+
+def _any_world(rng: random.Random) -> World:
     chosen = pick(rng, domains())
     made = Draft(rng, pick(rng, ("id", "id", "noun_id")), rng.random() < 0.6, {}, {}, {}, {}, [], {}, {}, set())
     wanted = 3 + int(rng.random() * 4)
@@ -269,7 +278,8 @@ def row_statements(world: World, rng: random.Random, rows: int = 30) -> Iterator
             "(" + ", ".join(cell(world, table, column, column.name in foreign, number, rows, rng) for column in table.columns) + ")"
             for number in range(1, rows + 1)
         ]
-        yield f"INSERT INTO {table.name} VALUES {', '.join(lines)}"
+        if lines:
+            yield f"INSERT INTO {table.name} VALUES {', '.join(lines)}"
 
 
 def cell(world: World, table: Table, column: Column, foreign: bool, number: int, rows: int, rng: random.Random) -> str:

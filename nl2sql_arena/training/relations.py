@@ -1,11 +1,12 @@
 """Filters over foreign keys: on what a row belongs to, and on what belongs to it."""
 
+from nl2sql_arena.schema import literal
 from nl2sql_arena.training.amounts import period
 from nl2sql_arena.training.filters import any_filter, on_label, text_value, value_words
 from nl2sql_arena.training.lexicon import Relation
 from nl2sql_arena.training.scope import Mod, Scope, from_words, reverse
 from nl2sql_arena.training.templates import participle, pick, say
-from nl2sql_arena.training.world import literal, plain
+from nl2sql_arena.training.world import plain
 
 
 def belongs(scope: Scope) -> Mod | None:

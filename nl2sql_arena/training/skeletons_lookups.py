@@ -2,6 +2,7 @@
 
 import random
 
+from nl2sql_arena.schema import literal
 from nl2sql_arena.training.aggregates import append, time_of
 from nl2sql_arena.training.filters import names, on_label, text_value, value_words
 from nl2sql_arena.training.scope import Scope, reverse
@@ -18,7 +19,7 @@ from nl2sql_arena.training.skeletons import (
     skeleton,
 )
 from nl2sql_arena.training.templates import participle, pick, say
-from nl2sql_arena.training.world import Guide, literal
+from nl2sql_arena.training.world import Guide
 
 
 @skeleton("lookup", "easy", 5)

@@ -2,6 +2,7 @@
 
 import random
 
+from nl2sql_arena.schema import literal
 from nl2sql_arena.training.aggregates import append
 from nl2sql_arena.training.amounts import at_least_count, count_words
 from nl2sql_arena.training.filters import on_label, value_words
@@ -10,7 +11,7 @@ from nl2sql_arena.training.relations import restrict
 from nl2sql_arena.training.scope import Scope
 from nl2sql_arena.training.skeletons import SHOW, WHICH, Draft, draft, label_words, skeleton
 from nl2sql_arena.training.templates import pick, say
-from nl2sql_arena.training.world import MARK, Guide, literal
+from nl2sql_arena.training.world import MARK, Guide
 
 
 @skeleton("self_reference", "hard", 2.5)

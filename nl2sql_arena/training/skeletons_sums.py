@@ -2,13 +2,14 @@
 
 import random
 
+from nl2sql_arena.schema import literal
 from nl2sql_arena.training.aggregates import aggregate, append, is_money, rounded, time_of
 from nl2sql_arena.training.filters import any_filter, names, on_label, text_value, value_words
 from nl2sql_arena.training.relations import restrict
 from nl2sql_arena.training.scope import Scope, reverse
 from nl2sql_arena.training.skeletons import ASK, Draft, draft, skeleton, start
 from nl2sql_arena.training.templates import participle, pick, say
-from nl2sql_arena.training.world import Field, Guide, literal
+from nl2sql_arena.training.world import Field, Guide
 
 
 @skeleton("sum_by_verb", "medium", 3)

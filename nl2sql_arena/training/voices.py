@@ -29,11 +29,11 @@ def spoken_as(question: str, rng: random.Random) -> str:
     elif chance < 0.15:
         question = after(question, rng)
     question = punctuated(question, rng)
-    if rng.random() < 0.13:
+    if rng.random() < 0.16:
         question = question.lower()
     elif rng.random() < 0.02:
         question = question[:1].lower() + question[1:]
-    if rng.random() < 0.03:
+    if rng.random() < 0.05:
         question = typo(question, rng)
     return question
 

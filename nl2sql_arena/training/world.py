@@ -136,11 +136,6 @@ def plain(sql: str, tables: Sequence[str]) -> str:
     return sql.replace(MARK, "")
 
 
-def literal(value: str) -> str:
-    """A text value as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 SYLLABLES = [
     "ba", "be", "bo", "da", "de", "di", "do", "fa", "fo", "ga", "go", "ha", "jo", "ka", "ke", "ki", "ko", "la", "le", "li", "lo", "lu",
     "ma", "me", "mi", "mo", "na", "ne", "no", "pa", "pe", "po", "ra", "re", "ri", "ro", "sa", "se", "so", "ta", "te", "ti", "to", "va",

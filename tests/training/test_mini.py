@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 
 from nl2sql_arena import backends, catalog, prompts, settings
 from nl2sql_arena.backends.local import Local
-from nl2sql_arena.database import Database
-from nl2sql_arena.errors import BadCard
-from nl2sql_arena.training import data, evaluate, grammar, mini, recipe, rows, tokenizer
+from nl2sql_arena.database import Database, connect_trusted, opened
+from nl2sql_arena.errors import BadCard, BadDatabase, BadInput
+from nl2sql_arena.training import adapt, data, evaluate, grammar, mini, pools, recipe, tokenizer
 from nl2sql_arena.training.recipe import Adapter, Architecture, Recipe, Stage
 from nl2sql_arena.types import Generation, GenerationRequest, ModelCard
 
@@ -57,9 +57,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
 
 @pytest.fixture(scope="module")
 def made() -> Any:
-    rng = random.Random(0)
-    worlds = [grammar.random_world(rng) for _ in range(40)]
-    return tokenizer.build(data.texts(worlds, rng, 8, frozenset()), 2048)
+    return tokenizer.build(data.texts(data.Ground((), frozenset()), random.Random(0), 40), 2048)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +66,13 @@ def asked() -> list[tuple[Any, list[grammar.Pair]]]:
     rng = random.Random(99)
     worlds = [grammar.random_world(rng) for _ in range(20)]
     return [(world.schema, list(grammar.pairs(world, rng, 12))) for world in worlds]
+
+
+def pool_of(made: Any, asked: list[tuple[Any, list[grammar.Pair]]]) -> pools.Pool:
+    packer = pools.Packer(made)
+    for schema, pairs in asked:
+        packer.add(schema, [(pair.question, pair.sql, ()) for pair in pairs])
+    return packer.pool()
 
 
 @pytest.mark.parametrize(
@@ -97,30 +102,58 @@ def test_schema_question_and_sql_meet_at_token_boundaries(made: Any, asked: list
 
 
 @pytest.mark.parametrize("family", ["phi", "llama"])
-def test_a_pair_in_a_row_is_read_as_if_it_were_alone(made: Any, asked: list[tuple[Any, list[grammar.Pair]]], family: str) -> None:
+def test_a_pair_in_a_block_is_read_as_if_it_were_alone(made: Any, asked: list[tuple[Any, list[grammar.Pair]]], family: str) -> None:
     torch.manual_seed(0)
     model = mini._from_nothing(ARCHITECTURES[family], made).eval()
+    plain = mini._from_nothing(ARCHITECTURES[family], made).eval()
+    plain.load_state_dict(model.state_dict())
+    plain.set_attn_implementation("eager")
     schema, pairs = asked[0]
-    packer = rows.Packer(made)
-    packed = packer.stack([next(packer.rows(schema, [(p.question, p.sql) for p in pairs]))])
-    batch = rows.batch(packed, np.array([0]))
+    packed = pool_of(made, [(schema, pairs)])
+    block = pools.block(packed, np.arange(len(packed)), made.pad_token_id)
+    laid_out = {"attention_mask": torch.zeros(1, 1, 1, 1), "prefix": block.prefix, "pairs": block.pairs}
     with torch.inference_mode():
-        together = model(input_ids=batch.tokens, attention_mask=batch.mask, position_ids=batch.positions).logits[0]
-        segments = packed.segments[0]
-        for number in range(1, int(packed.pairs[0]) + 1):
-            keep = np.flatnonzero((segments == 0) | (segments == number))
-            alone = model(input_ids=torch.from_numpy(packed.tokens[0][keep])[None].long()).logits[0]
-            torch.testing.assert_close(together[keep], alone, atol=1e-4, rtol=1e-4)
-            answer = packed.tokens[0][(segments == number) & packed.answers[0]].tolist()
-            assert answer[-1] == made.eos_token_id
-            assert made.decode(answer[:-1]) in [pair.sql for pair in pairs]
+        together = model(input_ids=block.tokens, position_ids=block.positions, **laid_out).logits[0]
+        of_pairs = together[block.prefix :].unflatten(0, (block.pairs, -1))
+        for number, pair in enumerate(pairs):
+            ids = packed.pair(number).astype(np.int64)
+            alone = plain(input_ids=torch.from_numpy(np.concatenate([packed.prefix(0), ids]))[None].long()).logits[0]
+            torch.testing.assert_close(of_pairs[number, : len(ids)], alone[block.prefix :], atol=1e-4, rtol=1e-4)
+            answer = ids[packed.asked[number] :].tolist()
+            assert made.decode(answer) == pair.sql + made.eos_token
+
+
+def test_only_answers_and_their_end_are_learned(made: Any, asked: list[tuple[Any, list[grammar.Pair]]]) -> None:
+    packed = pool_of(made, asked)
+    for numbers in pools.epoch(packed, np.random.default_rng(0)):
+        block = pools.block(packed, numbers, made.pad_token_id)
+        learned = block.tokens[:, 1:][block.learn].tolist()
+        assert learned == [token for number in numbers for token in packed.pair(int(number))[packed.asked[number] :].tolist()]
+
+
+def test_an_epoch_reads_every_pair_once_in_blocks_about_one_schema(made: Any, asked: list[tuple[Any, list[grammar.Pair]]]) -> None:
+    packed = pool_of(made, asked)
+    blocks = list(pools.epoch(packed, np.random.default_rng(1)))
+    assert sorted(np.concatenate(blocks)) == list(range(len(packed)))
+    assert all(len(set(packed.schema[numbers])) == 1 for numbers in blocks)
+    assert all(pools.block(packed, numbers, 0).tokens.numel() <= pools.BLOCK for numbers in blocks)
+
+
+def test_joined_pools_hold_the_pairs_of_all_their_parts(made: Any, asked: list[tuple[Any, list[grammar.Pair]]]) -> None:
+    parts = [pool_of(made, asked[:3]), pool_of(made, asked[3:])]
+    both, whole = pools.joined(parts), pool_of(made, asked)
+    assert np.array_equal(both.tokens, whole.tokens)
+    assert np.array_equal(both.ends, whole.ends)
+    assert [both.prefix(i).tolist() for i in both.schema] == [whole.prefix(i).tolist() for i in whole.schema]
 
 
 def test_prompts_that_are_too_long_are_left_out(made: Any, asked: list[tuple[Any, list[grammar.Pair]]]) -> None:
     schema, _ = asked[0]
-    packer = rows.Packer(made)
-    assert list(packer.rows(schema, [("word " * 300, "SELECT 1")])) == []
-    assert len(list(packer.rows(schema, [("word " * 300, "SELECT 1"), ("short", "SELECT 2")]))) == 1
+    packer = pools.Packer(made)
+    packer.add(schema, [("word " * 300, "SELECT 1", ())])
+    assert len(packer) == 0
+    packer.add(schema, [("word " * 300, "SELECT 1", ()), ("short", "SELECT 2", ())])
+    assert len(packer) == 1
 
 
 def test_what_is_measured_is_never_learned(database: Database) -> None:
@@ -146,6 +179,7 @@ GOLD = "SELECT c.name, COUNT(*) AS n FROM cities AS c JOIN shops s ON s.city_id 
         (GOLD, GOLD.replace("c.", "cities.").replace("s.city_id", "Shops.city_id").replace(" AS c", "").replace(" s ", " ")),
         (GOLD, GOLD.replace("c.", "x.").replace("AS c ", "x ").replace("s.city", "y.city").replace(" s ", " AS y ")),
         ("SELECT nothing (", "select NOTHING\n("),
+        ("SELECT now() - INTERVAL 1 DAY FROM cities", "SELECT now() - INTERVAL '1 day' FROM cities"),
     ],
 )
 def test_one_query_written_in_two_ways_is_one_query(one: str, other: str) -> None:
@@ -185,8 +219,10 @@ def test_only_queries_that_find_something_are_kept(database: Database) -> None:
     assert not finds("SELECT nothing FROM cities")
 
 
-def test_rows_are_the_same_for_the_same_seed(made: Any, database: Database) -> None:
-    draws = [data.sample_rows(rows.Packer(made), seed, 3, frozenset(), {"towns": database}).tokens for seed in (1, 1, 2)]
+@pytest.mark.parametrize("kind", data.KINDS)
+def test_pairs_are_the_same_for_the_same_seed(made: Any, database: Database, kind: str) -> None:
+    ground = data.Ground((data.Sample(database),), frozenset())
+    draws = [data.pool(pools.Packer(made), ground, kind, seed, 30).tokens for seed in (1, 1, 2)]
     assert np.array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[0], draws[2])
 
@@ -195,11 +231,11 @@ def test_rows_are_the_same_for_the_same_seed(made: Any, database: Database) -> N
 def test_steps_lower_the_loss(made: Any, asked: list[tuple[Any, list[grammar.Pair]]], family: str) -> None:
     torch.manual_seed(0)
     model = mini._from_nothing(ARCHITECTURES[family], made)
-    optimizers = mini._optimizers(model, Stage(1.0, 0.0, 8e-3, 4e-2))
+    optimizers = mini._optimizers(model, Stage(1.0, {}, 8e-3, 4e-2))
     assert len(optimizers) == 2
-    packer = rows.Packer(made)
-    packed = packer.stack([row for schema, pairs in asked for row in packer.rows(schema, [(p.question, p.sql) for p in pairs])])
-    losses = [mini.step(model, rows.batch(packed, np.arange(i, i + 4)), optimizers, 1.0) for i in range(16)]
+    packed = pool_of(made, asked)
+    blocks = [pools.block(packed, numbers, made.pad_token_id) for numbers in pools.epoch(packed, np.random.default_rng(0))]
+    losses = [mini.step(model, blocks[i : i + 4], optimizers, 1.0) for i in range(16)]
     assert losses[-1] < 0.8 * losses[0]
 
 
@@ -215,20 +251,24 @@ def test_what_was_learned_is_what_the_backend_writes(made: Any, database: Databa
     made.save_pretrained(tmp_path / "tokenizer")
     job, learned = mini.Job(tmp_path, tmp_path, (), frozenset(), 0), Recipe("m", ARCHITECTURES[family], ())
     model = mini.new_model(learned, job)
-    optimizers = mini._optimizers(model, Stage(1.0, 0.0, 8e-3, 4e-2))
-    packer = rows.Packer(made)
-    packed = packer.stack(list(packer.rows(database.schema(), pairs)))
+    optimizers = mini._optimizers(model, Stage(1.0, {}, 8e-3, 4e-2))
+    packer = pools.Packer(made)
+    packer.add(database.schema(), [(question, sql, database.links(question)) for question, sql in pairs])
+    block = pools.block(packer.pool(), np.arange(3), made.pad_token_id)
     for i in range(60):
-        loss = mini.step(model, rows.batch(packed, np.array([0])), optimizers, 1 - i / 60)
+        loss = mini.step(model, [block], optimizers, 1 - i / 60)
     assert loss < 0.1
     mini.save(model, learned, job)
-    requests = [GenerationRequest(sql, "m", prompts.mini(question, database.schema()), Generation(60)) for question, sql in pairs]
+    requests = [
+        GenerationRequest(sql, "m", prompts.build("mini", question, database.schema(), len, 10_000, database.links), Generation(60))
+        for question, sql in pairs
+    ]
     for completion in load(tmp_path, "m").generate(requests):
         assert (completion.text, completion.finish_reason) == (completion.id, "stop")
 
 
 def test_rates_rise_shortly_and_fall_to_their_final_share() -> None:
-    stage = Stage(1.0, 0.0, 1e-3, final=0.1, warmup=0.1)
+    stage = Stage(1.0, {}, 1e-3, final=0.1, warmup=0.1)
     assert mini.rate(0.0, stage) < 0.05
     assert mini.rate(0.1, stage) == pytest.approx(1.0)
     assert mini.rate(1.0, stage) == pytest.approx(0.1)
@@ -246,7 +286,7 @@ MINIS = [card for card in catalog.load(settings.ROOT / "models").values() if car
 @pytest.mark.parametrize("card", MINIS, ids=lambda card: card.name)
 def test_a_mini_is_asked_nothing_longer_than_it_has_learned_to_read(card: ModelCard) -> None:
     assert card.generation.max_new_tokens == mini.LONGEST_ANSWER
-    assert card.context == rows.LONGEST_PROMPT + card.generation.max_new_tokens == mini.CONTEXT <= mini.POSITIONS
+    assert card.context == pools.LONGEST_PROMPT + card.generation.max_new_tokens == mini.CONTEXT <= mini.POSITIONS
 
 
 @pytest.mark.parametrize("card", MINIS, ids=lambda card: card.name)
@@ -272,16 +312,17 @@ def test_a_failing_process_ends_the_training(tmp_path: Path) -> None:
 def minis(database: Database, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], list[str]]:
     """Three tiny models trained for a few seconds."""
     folder, lines = tmp_path_factory.mktemp("minis"), []
-    base, more = Stage(0.5, 0.0, 4e-3, 2e-2), Stage(0.5, 0.9, 4e-3)
+    base, more = Stage(0.5, {"random": 0.7, "renamed": 0.3}, 4e-3, 2e-2), Stage(0.5, {"grammar": 1.0}, 4e-3)
     recipes = {
-        "p": Recipe("p", ARCHITECTURES["phi"], (base,), rows=2),
-        "p-lora": Recipe("p-lora", Adapter("p", 4, 8, ("q_proj", "v_proj", "fc1", "fc2")), (more,), rows=2),
-        "l": Recipe("l", ARCHITECTURES["llama"], (base, more), rows=2),
+        "p": Recipe("p", ARCHITECTURES["phi"], (base,), blocks=1),
+        "p-lora": Recipe("p-lora", Adapter("p", 4, 8, ("q_proj", "v_proj", "fc1", "fc2")), (more,), blocks=1),
+        "l": Recipe("l", ARCHITECTURES["llama"], (base, more), blocks=1),
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mini, "ROWS_A_MINUTE", 800)
-        patch.setattr(mini, "TOKENIZER_WORLDS", 60)
-        reports = mini.train_minis(folder, {"towns": database}, 0.1, 0, lines.append, recipes, evaluated=4)
+        patch.setattr(mini, "TOKENIZER_GROUPS", 10)
+        work = tmp_path_factory.mktemp("work")
+        reports = mini.train_minis(folder, {"towns": database}, 0.25, 0, lines.append, work, recipes, evaluated=4)
+        assert not list(work.iterdir()), "what was kept to go on with is removed when all is done"
     return folder, reports, lines
 
 
@@ -297,7 +338,7 @@ def test_every_recipe_becomes_a_model_that_the_backend_runs(minis: tuple[Path, d
     for name in ("p", "p-lora", "l"):
         (completion,) = load(minis[0], name).generate([GenerationRequest("1", name, prompt, Generation(20))])
         assert not completion.failure
-        assert completion.tokens > 0
+        assert completion.prompt_tokens > 0
 
 
 def test_every_model_says_how_it_was_made(minis: tuple[Path, dict[str, Any], list[str]]) -> None:
@@ -306,10 +347,10 @@ def test_every_model_says_how_it_was_made(minis: tuple[Path, dict[str, Any], lis
         report = json.loads((folder / name / "training.json").read_text())
         assert report == reports[name]
         assert report["prompt"] == mini.prompt_hash()
-        assert report["data"]["sample"]["pairs"] > 0
+        assert report["data"]["grammar"]["pairs"] > 0
         assert all(stage["steps"] > 0 for stage in report["stages"])
         assert report["held_out_combinations"]["all"]["n"] == 4
-    assert any("rows ready" in line for line in lines)
+    assert any("pairs ready" in line for line in lines)
 
 
 def test_the_adapter_changes_its_base(minis: tuple[Path, dict[str, Any], list[str]]) -> None:
@@ -336,3 +377,84 @@ def test_progress_goes_to_a_log_and_to_the_models_folder(tmp_path: Path) -> None
     mini._pass_on(reports.get(), write, tmp_path)
     assert lines == ["model m loss 0.5"]
     assert json.loads((tmp_path / "m" / "training.jsonl").read_text()) == {"model": "m", "loss": 0.5}
+
+
+def test_a_stage_goes_on_where_it_was_ended(tmp_path: Path) -> None:
+    """A checkpoint holds weights, optimizers and how far the stage had come."""
+    torch.manual_seed(0)
+    stage = Stage(1.0, {}, 1e-2, 1e-2)
+    models = [torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 2)) for _ in range(2)]
+    first = mini._optimizers(models[0], stage)
+    for optimizer, _ in first:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = torch.ones_like(parameter)
+        optimizer.step()
+    progress = mini.Progress(tmp_path / "m-1-checkpoint.pt", 100.0)
+    progress.steps, progress.spent, progress.curve = 7, 25.0, [3.0, 2.0]
+    progress.keep(models[0], first)
+    again, second = mini.Progress(tmp_path / "m-1-checkpoint.pt", 200.0), mini._optimizers(models[1], stage)
+    again.restore(models[1], second)
+    assert (again.steps, again.spent, again.curve) == (7, 50.0, [3.0, 2.0])
+    assert all(torch.equal(a, b) for a, b in zip(models[0].parameters(), models[1].parameters(), strict=True))
+    assert second[0][0].state_dict()["state"][0]["step"] == 1
+
+
+STREETS = """
+CREATE TABLE streets (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL, length INTEGER, district VARCHAR);
+INSERT INTO streets SELECT i, 'Street ' || i, 100 * (i % 7), ['North', 'South', 'West'][1 + i % 3] FROM range(40) AS r(i);
+CREATE TABLE trees (id INTEGER PRIMARY KEY, street_id INTEGER REFERENCES streets (id), kind VARCHAR, planted DATE);
+INSERT INTO trees SELECT i, i % 40, ['oak', 'lime', NULL][1 + i % 3], DATE '2000-01-01' + INTEGER '30' * i FROM range(200) AS r(i);
+"""
+
+
+@pytest.fixture
+def streets(tmp_path: Path) -> Path:
+    """A database file of somebody's own."""
+    path = tmp_path / "streets.duckdb"
+    with connect_trusted(path, read_only=False) as connection:
+        connection.execute(STREETS)
+    return path
+
+
+def test_a_mini_adapted_to_a_file_is_a_contestant_of_its_own(
+    minis: tuple[Path, dict[str, Any], list[str]], database: Database, streets: Path, tmp_path: Path
+) -> None:
+    folder, out = minis[0], minis[0] / "p-lora-streets"
+    card = mini.card(Recipe("p-lora", Adapter("p", 4, 8, ()), ()))
+    before = load_file(folder / "p-lora" / "adapter_model.safetensors")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapt, "MIX", {"new": 0.7, "phrases": 0.0, "grammar": 0.3})
+        patch.setattr(adapt, "STAGE", Stage(1.0, {"new": 0.7, "grammar": 0.3}, 1e-3))
+        asked = adapt.Adapted(card, folder, opened(streets), {"towns": database}, out, tmp_path / "work")
+        figures = adapt.adapt(asked, 0.05, 0, lambda line: None, asked=3)
+    assert figures["held_out_combinations"]["after"]["new"]["all"]["n"] == 3
+    assert figures["held_out_combinations"]["before"]["known"]["all"]["n"] == 3
+    made = catalog.load(folder)["p-lora-streets"]
+    assert made.kind == "mini"
+    assert "streets" in made.title
+    assert "streets" in made.notes
+    after = load_file(out / "adapter_model.safetensors")
+    assert any(not torch.equal(after[name], before[name]) for name in before)
+    backend = backends.load(made, folder)
+    prompt = prompts.mini("How many trees are there?", opened(streets).schema())
+    (completion,) = backend.generate([GenerationRequest("1", made.name, prompt, Generation(20))])
+    assert not completion.failure
+    with pytest.raises(BadInput, match="holds a finished training already"):
+        adapt.adapt(asked, 0.05, 0, lambda line: None, asked=3)
+
+
+def test_only_a_mini_with_an_adapter_can_be_adapted(database: Database, tmp_path: Path) -> None:
+    whole = mini.card(Recipe("p", ARCHITECTURES["phi"], ()))
+    with pytest.raises(BadInput, match="p is no mini with an adapter"):
+        adapt.adapt(adapt.Adapted(whole, tmp_path, database, {}, tmp_path / "out", tmp_path / "work"), 1, 0, lambda line: None)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.duckdb").write_text("no database")
+    with pytest.raises(BadDatabase, match=r"notes\.duckdb cannot be opened as a DuckDB database"):
+        opened(tmp_path / "notes.duckdb")
+    with connect_trusted(tmp_path / "empty.duckdb", read_only=False):
+        pass
+    with pytest.raises(BadDatabase, match="holds no table"):
+        opened(tmp_path / "empty.duckdb")
