@@ -24,12 +24,13 @@ from transformers import AutoTokenizer, PhiConfig, PhiForCausalLM
 
 from nl2sql_arena import settings
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training import recipe, student, tune
-from nl2sql_arena.training.datasets import Dataset
+from nl2sql_arena.training import recipe
 from nl2sql_arena.training.pairs import TrainingPair
-from nl2sql_arena.training.progress import Keeper
-from nl2sql_arena.training.prompted import EXAMPLE
 from nl2sql_arena.training.recipe import Tuning
+from nl2sql_arena.training.sets.datasets import Dataset
+from nl2sql_arena.training.tuning import student, tune
+from nl2sql_arena.training.tuning.progress import Keeper
+from nl2sql_arena.training.tuning.prompted import EXAMPLE
 from nl2sql_arena.types import Weights
 
 PHI_2 = {

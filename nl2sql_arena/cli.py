@@ -417,7 +417,8 @@ def _log(line: str) -> None:
 
 def _data_report(options: argparse.Namespace) -> None:
     from nl2sql_arena import database
-    from nl2sql_arena.training import datasets, recipe, report
+    from nl2sql_arena.training import recipe
+    from nl2sql_arena.training.sets import datasets, report
 
     tuning = recipe.read_tuning(options.recipe) if options.recipe else None
     sources = tuning.data if tuning else (datasets.Source(options.source, options.path, options.split, options.most),)
@@ -434,7 +435,7 @@ def _data_report(options: argparse.Namespace) -> None:
 
 
 def _data_phrases(options: argparse.Namespace) -> None:
-    from nl2sql_arena.training import phrasebook, phrasebook_check
+    from nl2sql_arena.training.generator import phrasebook, phrasebook_check
 
     with _services(options) as services:
         intents = phrasebook.read(options.file) if options.file else phrasebook.load(options.db)
@@ -443,7 +444,7 @@ def _data_phrases(options: argparse.Namespace) -> None:
 
 
 def _train_adapt(options: argparse.Namespace) -> None:
-    from nl2sql_arena.training import adapt
+    from nl2sql_arena.training.minis import adapt
 
     with _services(options) as services:
         if options.model not in services.cards:
@@ -469,7 +470,7 @@ def _database_of(named: str, services: "Services") -> "Database":
 
 
 def _train_mini(options: argparse.Namespace, recipes: "dict[str, Recipe] | None" = None) -> None:
-    from nl2sql_arena.training.mini import train_minis
+    from nl2sql_arena.training.minis.mini import train_minis
 
     with _services(options) as services:
         out = options.out or services.settings.models
@@ -486,7 +487,8 @@ def _train_sft(options: argparse.Namespace) -> None:
         return
     tuning = recipe.read_tuning(path)
     _needs_trl()
-    from nl2sql_arena.training import datasets, tune
+    from nl2sql_arena.training.sets import datasets
+    from nl2sql_arena.training.tuning import tune
 
     with _services(options) as services:
         out = options.out or path.parent
@@ -508,11 +510,11 @@ def _old_and_new(options: argparse.Namespace, models: Path, suffix: str) -> tupl
 
 
 def _train_preferences(options: argparse.Namespace) -> None:
-    from nl2sql_arena.training import preference
+    from nl2sql_arena.training.tuning import preference
 
     rows = preference.read(_text_of(options.rows))
     _needs_trl()
-    from nl2sql_arena.training import prefer
+    from nl2sql_arena.training.tuning import prefer
 
     choices = prefer.Choices(
         options.method, options.beta, options.rate, options.epochs, seed=options.seed, quantisation=options.quantisation
@@ -524,7 +526,7 @@ def _train_preferences(options: argparse.Namespace) -> None:
 
 
 def _train_merge(options: argparse.Namespace) -> None:
-    from nl2sql_arena.training import merge
+    from nl2sql_arena.training.tuning import merge
 
     with _services(options) as services:
         old, new = _old_and_new(options, services.settings.models, "merged")
@@ -532,7 +534,7 @@ def _train_merge(options: argparse.Namespace) -> None:
 
 
 def _train_rows(options: argparse.Namespace) -> None:
-    from nl2sql_arena.training import preference
+    from nl2sql_arena.training.tuning import preference
 
     answers, questions = ([row for _, row in _rows(_text_of(path).encode().splitlines())] for path in (options.answers, options.questions))
     with _services(options) as services:

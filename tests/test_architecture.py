@@ -15,7 +15,7 @@ PACKAGE = ROOT / "nl2sql_arena"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "settings", "sampledata", "wire", "__version__"),
-    ("schema", "prompts", "sql", "difficulty", "compare", "stats", "explain", "ddl", "mending"),
+    ("schema", "linking", "prompts", "sql", "difficulty", "compare", "stats", "explain", "ddl", "mending"),
     ("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox", "hardware", "backends", "votes"),
     ("engine", "services", "arena", "benchmark", "training"),
     ("ui", "cli", "__main__"),

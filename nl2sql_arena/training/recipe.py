@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from nl2sql_arena.errors import BadCard
 from nl2sql_arena.prompts import FORMATS
-from nl2sql_arena.training.datasets import Source
+from nl2sql_arena.training.sets.datasets import Source
 from nl2sql_arena.types import Kind, Weights
 
 RECIPE = "recipe.toml"

@@ -14,9 +14,9 @@ from nl2sql_arena import ddl
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training import datasets, loaders
-from nl2sql_arena.training.datasets import Dataset, Source, build
-from nl2sql_arena.training.loaders import Order, Published
+from nl2sql_arena.training.sets import datasets, loaders
+from nl2sql_arena.training.sets.datasets import Dataset, Source, build
+from nl2sql_arena.training.sets.loaders import Order, Published
 from nl2sql_arena.types import SCORE, ForeignKey
 
 B_MC2, GRETEL, MOTHERDUCK = "b-mc2/sql-create-context", "gretelai/synthetic_text_to_sql", "motherduckdb/duckdb-text2sql-25k"

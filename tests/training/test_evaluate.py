@@ -5,8 +5,8 @@ from typing import Any, cast
 import pytest
 
 from nl2sql_arena.engine import Engine
-from nl2sql_arena.training import evaluate
-from nl2sql_arena.training.grammar import Pair
+from nl2sql_arena.training.generator.grammar import Pair
+from nl2sql_arena.training.minis import evaluate
 from nl2sql_arena.types import SCORE, Answer, Completion, Execution, Outcome, Prepared, Prompt, ResultColumn
 
 UNKNOWN = "SELECT 'I do not know' AS answer"

@@ -8,12 +8,12 @@ import pytest
 
 from nl2sql_arena import schema, settings
 from nl2sql_arena.database import Database, connect_trusted
-from nl2sql_arena.training import grammar
-from nl2sql_arena.training.lexicon import derived
-from nl2sql_arena.training.lexicon_text import written
-from nl2sql_arena.training.templates import parse, say, variants
-from nl2sql_arena.training.voices import typo
-from nl2sql_arena.training.world import World
+from nl2sql_arena.training.generator import grammar
+from nl2sql_arena.training.generator.lexicon import derived
+from nl2sql_arena.training.generator.lexicon_text import written
+from nl2sql_arena.training.generator.templates import parse, say, variants
+from nl2sql_arena.training.generator.voices import typo
+from nl2sql_arena.training.generator.world import World
 from nl2sql_arena.types import Column, ForeignKey, Schema, Table
 
 NAMES = sorted(path.parent.name for path in settings.load().sample_dbs.glob("*/schema.sql"))

@@ -16,7 +16,9 @@ from nl2sql_arena import backends, catalog, prompts, settings
 from nl2sql_arena.backends.local import Local
 from nl2sql_arena.database import Database, connect_trusted, opened
 from nl2sql_arena.errors import BadCard, BadDatabase, BadInput
-from nl2sql_arena.training import adapt, data, evaluate, grammar, mini, pools, recipe, tokenizer
+from nl2sql_arena.training import apart, recipe
+from nl2sql_arena.training.generator import grammar
+from nl2sql_arena.training.minis import adapt, data, evaluate, mini, pools, tokenizer
 from nl2sql_arena.training.recipe import Adapter, Architecture, Recipe, Stage
 from nl2sql_arena.types import Generation, GenerationRequest, ModelCard
 
@@ -157,14 +159,14 @@ def test_prompts_that_are_too_long_are_left_out(made: Any, asked: list[tuple[Any
 
 
 def test_what_is_measured_is_never_learned(database: Database) -> None:
-    apart = data.measured_on({"towns": database})
+    hashes = apart.measured_on({"towns": database})
     pairs = [
         grammar.Pair("how many  CITIES", "SELECT 1", "s", "c", "easy"),
         grammar.Pair("Count the cities", "select count(*)\nfrom cities;", "s", "c", "easy"),
         grammar.Pair("Count cities", "SELECT COUNT(*) FROM cities AS c", "s", "c", "easy"),
         grammar.Pair("Count the shops", "SELECT COUNT(*) FROM shops", "s", "c", "easy"),
     ]
-    assert [pair.question for pair in data.unseen(pairs, apart)] == ["Count the shops"]
+    assert [pair.question for pair in data.unseen(pairs, hashes)] == ["Count the shops"]
 
 
 GOLD = "SELECT c.name, COUNT(*) AS n FROM cities AS c JOIN shops s ON s.city_id = c.id WHERE c.country = 'Norway' GROUP BY c.name"
@@ -183,8 +185,8 @@ GOLD = "SELECT c.name, COUNT(*) AS n FROM cities AS c JOIN shops s ON s.city_id 
     ],
 )
 def test_one_query_written_in_two_ways_is_one_query(one: str, other: str) -> None:
-    assert data.sql_hash(one) == data.sql_hash(other)
-    assert data.outline_hash(one) == data.outline_hash(other)
+    assert apart.sql_hash(one) == apart.sql_hash(other)
+    assert apart.outline_hash(one) == apart.outline_hash(other)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ def test_one_query_written_in_two_ways_is_one_query(one: str, other: str) -> Non
     ],
 )
 def test_queries_that_ask_for_something_else_stay_apart(one: str, other: str) -> None:
-    assert data.sql_hash(one) != data.sql_hash(other)
+    assert apart.sql_hash(one) != apart.sql_hash(other)
 
 
 def test_held_out_combinations_are_never_learned(database: Database) -> None:

@@ -10,8 +10,10 @@ import pytest
 from nl2sql_arena.database import Database, binds, connect_trusted
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.settings import ROOT
-from nl2sql_arena.training import data, phrasebook
-from nl2sql_arena.training.phrasebook import Speaker, read
+from nl2sql_arena.training import apart
+from nl2sql_arena.training.generator import phrasebook
+from nl2sql_arena.training.generator.phrasebook import Speaker, read
+from nl2sql_arena.training.minis import data
 
 SAMPLES = sorted(folder.name for folder in (ROOT / "sample_dbs").iterdir() if (folder / "schema.sql").exists())
 SCHEMA = "CREATE TABLE people (id INTEGER PRIMARY KEY, first_name VARCHAR, last_name VARCHAR, city VARCHAR, born DATE);\n"
@@ -112,12 +114,11 @@ def test_every_intent_of_the_project_can_be_said_and_its_query_fits(name: str, t
 def test_no_phrasebook_pair_equals_a_question_that_is_measured(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     """By the normalised question and by the SQL with its literals, over many draws."""
     database = Database(name, ROOT / "sample_dbs" / name, tmp_path_factory.getbasetemp() / "phrasebooks")
-    apart = data.measured_on({name: database})
-    ground = data.Ground((data.Sample(database),), apart)
+    ground = data.Ground((data.Sample(database),), apart.measured_on({name: database}))
     rows = [json.loads(line) for line in (database.folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
-    measured = {data.question_hash(row["question"]) for row in rows} | {data.sql_hash(sql) for row in rows for sql in row["gold_sql"]}
+    measured = {apart.question_hash(row["question"]) for row in rows} | {apart.sql_hash(sql) for row in rows for sql in row["gold_sql"]}
     groups = data.groups(ground, "phrases", random.Random(5))
     drawn = [pair for _ in range(5) for pair in next(groups)[1]]
     assert len(drawn) > 300
-    assert measured.isdisjoint(data.question_hash(question) for question, _, _ in drawn)
-    assert measured.isdisjoint(data.sql_hash(sql) for _, sql, _ in drawn)
+    assert measured.isdisjoint(apart.question_hash(question) for question, _, _ in drawn)
+    assert measured.isdisjoint(apart.sql_hash(sql) for _, sql, _ in drawn)

@@ -16,10 +16,10 @@ from nl2sql_arena import catalog, cli, prompts, settings
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training import contestant, merge, prefer, preference
-from nl2sql_arena.training.preference import Pair, Row, Verdict
-from nl2sql_arena.training.progress import Keeper
-from nl2sql_arena.training.prompted import completion
+from nl2sql_arena.training.tuning import contestant, merge, prefer, preference
+from nl2sql_arena.training.tuning.preference import Pair, Row, Verdict
+from nl2sql_arena.training.tuning.progress import Keeper
+from nl2sql_arena.training.tuning.prompted import completion
 from nl2sql_arena.types import Execution, Generation, Limits, Weights
 from tests import tiny
 from tests.training import tuned

@@ -8,11 +8,11 @@ import pytest
 
 from nl2sql_arena import settings
 from nl2sql_arena.cli import main
-from nl2sql_arena.training import cultures, report
-from nl2sql_arena.training.datasets import Dataset
 from nl2sql_arena.training.pairs import TrainingPair
-from nl2sql_arena.training.prompted import Room
-from nl2sql_arena.training.report import Reader
+from nl2sql_arena.training.sets import cultures, report
+from nl2sql_arena.training.sets.datasets import Dataset
+from nl2sql_arena.training.sets.report import Reader
+from nl2sql_arena.training.tuning.prompted import Room
 from nl2sql_arena.types import Column, Schema, Table
 
 PEOPLE = Schema("people", (Table("people", (Column("id", "INTEGER"), Column("given_name", "VARCHAR"), Column("age", "INTEGER"))),))

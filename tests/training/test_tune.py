@@ -24,10 +24,11 @@ from nl2sql_arena.backends.local import load as load_local
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadCard, BadInput, Infrastructure, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training import checkpoints, contestant, estimate, recipe, steps, student, tune
+from nl2sql_arena.training import recipe
 from nl2sql_arena.training.pairs import TrainingPair
-from nl2sql_arena.training.prompted import Prompted, Room, completion, prompt_hash, prompted
 from nl2sql_arena.training.recipe import Evaluation, Schedule
+from nl2sql_arena.training.tuning import checkpoints, contestant, estimate, steps, student, tune
+from nl2sql_arena.training.tuning.prompted import Prompted, Room, completion, prompt_hash, prompted
 from nl2sql_arena.types import Generation, GenerationRequest, Weights
 from tests import tiny
 from tests.training import tuned
@@ -426,7 +427,7 @@ def test_a_recipe_that_cannot_be_followed_says_why(tmp_path: Path, change: str, 
 
 def test_a_recipe_of_a_mini_is_handed_to_the_trainer_of_the_minis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[Any] = []
-    monkeypatch.setattr("nl2sql_arena.training.mini.train_minis", lambda *arguments: handed.extend(arguments))
+    monkeypatch.setattr("nl2sql_arena.training.minis.mini.train_minis", lambda *arguments: handed.extend(arguments))
     path = settings.ROOT / "models" / "mini-p-lora" / "recipe.toml"
     cli.main(["--data", str(tmp_path), "train", "sft", "--recipe", str(path), "--out", str(tmp_path / "models" / "mini-p-lora")])
     assert handed[0] == tmp_path / "models"

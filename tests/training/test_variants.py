@@ -6,8 +6,8 @@ import pytest
 
 from nl2sql_arena.database import binds, connect_trusted
 from nl2sql_arena.schema import RESERVED
-from nl2sql_arena.training import variants
-from nl2sql_arena.training.lexicon import derived
+from nl2sql_arena.training.generator.lexicon import derived
+from nl2sql_arena.training.minis import variants
 from nl2sql_arena.types import Column, ForeignKey, Link, Schema, Table
 
 CITIES = Table("cities", (Column("id", "INTEGER"), Column("name", "VARCHAR"), Column("country_name", "VARCHAR")), ("id",))

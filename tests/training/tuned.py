@@ -9,9 +9,9 @@ from nl2sql_arena import catalog
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training.datasets import Dataset, Source
 from nl2sql_arena.training.pairs import TrainingPair
 from nl2sql_arena.training.recipe import Evaluation, Lora, Schedule, Tuning
+from nl2sql_arena.training.sets.datasets import Dataset, Source
 from nl2sql_arena.types import Answer, Example, Request, Weights
 from tests import tiny
 

@@ -1,0 +1,1 @@
+"""Synthetic training pairs: composed by a grammar, and filled from phrasebooks."""

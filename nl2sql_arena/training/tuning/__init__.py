@@ -1,0 +1,1 @@
+"""LoRA adapters for models of others, with trl: supervised, from preferences, merged."""

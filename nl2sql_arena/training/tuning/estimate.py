@@ -1,0 +1,110 @@
+"""What a training will need, said before it starts: parameters counted, memory computed from shapes, time measured on one full pass.
+
+Memory follows the usual accounting: NF4 with double quantisation stores 4.127 bits a weight (Dettmers et al. 2023, arXiv 2305.14314) in
+linear layers and 16 bits elsewhere; a trained weight takes 4 bytes each for itself and its gradient, and two optimizer moments; with
+checkpointing each layer keeps its input and one layer at a time its inner activations, about 34 bytes a token and unit of width in 16 bits
+(Korthikanti et al. 2022, arXiv 2205.05198). Not in it: the CUDA context, fragmentation, and the key/value states of held-out answers.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]  # accelerate brings it
+import torch
+from transformers import AutoModelForCausalLM
+
+from nl2sql_arena.training.recipe import Tuning
+from nl2sql_arena.training.tuning import student
+from nl2sql_arena.training.tuning.student import Place
+
+NF4_BYTES = 4.127 / 8
+INNER_BYTES = 34
+"""A token and unit of width, in 16 bits: what one layer keeps for its backward pass."""
+GIGABYTE = 1e9
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How many numbers stay as they are and how many are trained; `linear` of the frozen ones are held in 4 bits under NF4."""
+
+    frozen: int
+    trained: int
+    linear: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes."""
+
+    weights: float
+    adapter: float
+    activations: float
+
+    @property
+    def total(self) -> float:
+        return self.weights + self.adapter + self.activations
+
+    def __str__(self) -> str:
+        parts = (f"{name} {value / GIGABYTE:.2f}" for name, value in vars(self).items())
+        return f"about {self.total / GIGABYTE:.2f} GB ({', '.join(parts)})"
+
+
+def parameters(tuning: Tuning, folder: Path) -> Parameters:
+    """Counted on the base's shapes alone, before any weight is read. Raises ModelUnavailable."""
+    build: Any = AutoModelForCausalLM
+    with torch.device("meta"):
+        model = build.from_config(student.config(tuning.base, folder), trust_remote_code=False)
+        frozen = sum(p.numel() for p in model.parameters())
+        head = model.get_output_embeddings()
+        linear = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head)
+        adapted = student.with_adapter(model, tuning.lora)
+    return Parameters(frozen, sum(p.numel() for p in adapted.parameters() if p.requires_grad), linear)
+
+
+def memory(tuning: Tuning, counts: Parameters, shape: Any, place: Place) -> Memory:
+    """From the counts and the configuration `shape` of the base."""
+    each = place.dtype.itemsize
+    weights = counts.frozen * each
+    if tuning.quantisation == "nf4":
+        weights = (counts.frozen - counts.linear) * each + counts.linear * NF4_BYTES
+    moments = 2 if place.on_gpu else 8
+    tokens = tuning.schedule.batch * tuning.max_length
+    activations = tokens * shape.hidden_size * (each * shape.num_hidden_layers + INNER_BYTES * each / 2)
+    return Memory(weights, counts.trained * (8 + moments), activations)
+
+
+def available(place: Place) -> int:
+    """Bytes free for a training."""
+    if place.on_gpu:
+        free, _ = torch.cuda.mem_get_info()
+        return int(free)
+    return int(psutil.virtual_memory().available)
+
+
+def pass_seconds(model: Any, inputs: dict[str, Any], loss: Callable[[Any], torch.Tensor], place: Place) -> tuple[float, float]:
+    """Seconds of one forward and backward pass, the second of two, and the peak of GPU memory in bytes (0 on a CPU); nothing is learned."""
+    state = torch.random.get_rng_state(), torch.cuda.get_rng_state() if place.on_gpu else None
+    seconds = 0.0
+    if place.on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    for _ in range(2):
+        began = time.perf_counter()
+        loss(model(**inputs)).backward()
+        if place.on_gpu:
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - began
+        model.zero_grad(set_to_none=True)
+    torch.random.set_rng_state(state[0])
+    if state[1] is not None:
+        torch.cuda.set_rng_state(state[1])
+    return seconds, float(torch.cuda.max_memory_allocated()) if place.on_gpu else 0.0
+
+
+def duration(seconds: float) -> str:
+    minutes = seconds / 60
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
