@@ -59,10 +59,11 @@ def read(path: Path) -> ModelCard:
 def _card(fields: dict[str, Any]) -> ModelCard:
     adapter = fields.pop("adapter", None)
     return ModelCard(
-        **{key: value for key, value in fields.items() if key not in ("base", "generation")},
+        **{key: value for key, value in fields.items() if key not in ("base", "generation", "learned")},
         base=Weights(**fields["base"]),
         adapter=Weights(**adapter) if adapter else None,
         generation=Generation(**fields.get("generation", {})),
+        learned=tuple(fields.get("learned", ())),
     )
 
 

@@ -99,6 +99,7 @@ class ModelCard:
     """One contestant, as `models/<name>/card.toml` states it.
 
     `training_prompt_hash` is of the prompt that weights made here have learned; `download_gb` about what the hub sends, 0 if not known.
+    `learned` are the only databases that it knows (empty: made for any), `unlearned` says how it did on one that it had not learned.
     """
 
     name: str
@@ -117,6 +118,8 @@ class ModelCard:
     notes: str = ""
     training_prompt_hash: str = ""
     download_gb: int = 0
+    learned: tuple[str, ...] = ()
+    unlearned: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from nl2sql_arena import database, execution, settings, vetting
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadDatabase, BadInput
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.types import DISPLAY, Column, Example, ForeignKey
+from nl2sql_arena.types import DISPLAY, Column, Example, ForeignKey, Link
 
 SCHEMA = """
 CREATE TABLE zoo (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL, motto VARCHAR);
@@ -151,6 +151,18 @@ def test_values_are_those_of_columns_with_few_most_frequent_first(folder: Path) 
     (folder / "data" / "zoo.csv").write_text("id,name,motto\n" + "".join(f"{i},name {i},{'ab'[i % 3 == 0]}\n" for i in range(1, 300)))
     db = opened(folder)
     assert db.values() == {("animal", "kind"): ["ape", "bear"], ("zoo", "motto"): ["a", "b"]}
+
+
+def test_a_question_is_linked_to_the_short_texts_that_are_stored(folder: Path) -> None:
+    db = opened(folder)
+    assert db.links("how many APES are there") == (Link("animal", "kind", "ape"),)
+    assert db.links("how many elephants are there") == ()
+
+
+def test_different_rows_of_some_columns_come_without_nulls(folder: Path) -> None:
+    assert sorted(opened(folder).distinct_rows("animal", ["kind"], 10)) == [("ape",), ("bear",)]
+    with pytest.raises(BadInput, match=r"no column animal\.colour in zoo"):
+        opened(folder).distinct_rows("animal", ["colour"], 10)
 
 
 def test_a_preview_shows_the_first_rows_as_cells(folder: Path) -> None:

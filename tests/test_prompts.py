@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nl2sql_arena import prompts
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.prompts import FORMATS
-from nl2sql_arena.types import Column, ForeignKey, Prompt, Schema, Table
+from nl2sql_arena.types import Column, ForeignKey, Link, Prompt, Schema, Table
 
 GOLDEN = Path(__file__).parent / "golden" / "prompts"
 QUESTION = "Which customers live in Łódź?"
@@ -154,3 +154,16 @@ def test_what_was_left_out_is_named_and_gone() -> None:
 def test_the_error_of_a_prompt_that_never_fits_says_what_to_do() -> None:
     with pytest.raises(BadInput, match="ask it shorter"):
         prompts.build("mini", "word " * 100, SHOP, tokens, 50)
+
+
+def test_a_mini_is_told_which_stored_values_a_question_names() -> None:
+    links = (Link("customers", "city", "Łódź"), Link("customers", "name", "O'Neill\n-- DROP"))
+    prompt = prompts.build("mini", QUESTION, SHOP, tokens, 100, lambda _question: links)
+    assert prompt.suffix == f"{QUESTION}\n-- customers.city = 'Łódź'; customers.name = 'O''Neill -- DROP'\n"
+    assert prompt.prefix == prompts.mini(QUESTION, SHOP).prefix
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - {"mini"}))
+def test_published_prompts_stay_as_they_are_whatever_the_database_stores(name: str) -> None:
+    found = prompts.build(name, QUESTION, SHOP, tokens, 10_000, lambda _question: (Link("customers", "city", "Łódź"),))
+    assert found == FORMATS[name](QUESTION, SHOP, True)

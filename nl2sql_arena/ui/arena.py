@@ -52,6 +52,7 @@ class ArenaTab:
             self.example = gr.Dropdown(
                 self._examples(names[0]), value=None, label="Example questions", elem_id="example", scale=4, min_width=260
             )
+        self.notice = gr.HTML(self._notice(names[0]), elem_id="notice", padding=False)
         with gr.Row(elem_id="ask-row"):
             self.question = gr.Textbox(
                 next(iter(self._examples(names[0])), ""),
@@ -104,7 +105,7 @@ class ArenaTab:
     def _wire(self) -> None:
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         instant = private | {"queue": False}
-        self.db.change(self.on_db, [self.db, self.question], [self.example, self.schema, self.question], **instant)
+        self.db.change(self.on_db, [self.db, self.question], [self.example, self.schema, self.question, self.notice], **instant)
         self.example.input(lambda chosen: chosen or "", self.example, self.question, **instant)
         shown = [
             self.status,
@@ -142,6 +143,15 @@ class ArenaTab:
         found = database.schema()
         return render.schema(found, {table.name: database.preview(table.name) for table in found.tables})
 
+    def _notice(self, db: str) -> str:
+        """What to expect on a database that none of this page's models has learned; nothing on one that some know."""
+        cards = [self.cards[name] for name in self.profile.models]
+        if not all(card.learned and db not in card.learned for card in cards):
+            return ""
+        known = ", ".join(dict.fromkeys(name for card in cards for name in card.learned))
+        said = "".join(f" {card.title}: {card.unlearned}." for card in cards if card.unlearned)
+        return render.note(f"These models have learned only {known}; here expect wrong answers.{said} `train adapt` teaches them one.", "warn")
+
     def on_db(self, db: str, question: str) -> Update:
         """The new database's examples and tables; a question that the visitor typed stays."""
         examples = self._examples(db)
@@ -149,6 +159,7 @@ class ArenaTab:
         return {
             self.example: gr.update(choices=examples, value=None),
             self.schema: self._schema(db),
+            self.notice: self._notice(db),
             self.question: question if typed else next(iter(examples), ""),
         }
 

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import gradio as gr
 import pytest
 
 from nl2sql_arena import settings, ui
 from nl2sql_arena.services import Profile, open_services
+from nl2sql_arena.ui.arena import ArenaTab
+from nl2sql_arena.ui.sessions import Sessions
 from tests.scripted_model import write_scripted
 from tests.ui.script import ANSWERS, PAIR, SAMPLE_DBS, TITLES
 
@@ -30,6 +33,7 @@ def build(tmp_path_factory):
             patch.setattr(ui, "TABS", {name: ui.TABS[name] for name in names or ui.TABS})
             return ui.build_app(services, profile).config
 
+    build.services, build.profile = services, profile
     yield build
     services.close()
 
@@ -69,3 +73,17 @@ def test_a_tab_stands_alone_and_each_of_its_controls_is_named(build, name):
     assert any(each["props"].get("elem_id") for each in parts)
     controls = [each for each in parts if each["type"] not in QUIET]
     assert [each["type"] for each in controls if not (each["props"].get("label") or each["props"].get("value"))] == []
+
+
+@pytest.mark.parametrize(
+    ("learned", "expected"),
+    [((), ""), (("shop",), ""), (("bank", "clinic"), "have learned only bank, clinic")],
+)
+def test_the_page_says_when_no_model_has_learned_the_database(build, learned, expected):
+    cards = {name: replace(card, learned=learned, unlearned="2 of 9 right") for name, card in build.services.cards.items()}
+    with gr.Blocks():
+        tab = ArenaTab(replace(build.services, cards=cards), build.profile, Sessions(), 1, streams=True)
+    said = tab.on_db("shop", "")[tab.notice]
+    assert (expected in said) if expected else said == ""
+    assert said == tab.notice.value
+    assert ("2 of 9 right" in said) == bool(expected)

@@ -78,6 +78,7 @@ def adapt(adapted: Adapted, minutes: float, seed: int, log: mini.Log, asked: int
         title=f"{card.title}, adapted to {adapted.database.name}",
         base=contestant.relative(card.base, adapted.models / card.name, adapted.out),
         adapter=Weights("."),
+        learned=(*card.learned, adapted.database.name),
         notes=f"{card.name}, its adapter continued on generated questions about the database {adapted.database.name}. {STAND_IN}",
     )
     contestant.write_card(adapted.out / CARD, made)

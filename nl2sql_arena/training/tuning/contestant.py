@@ -94,9 +94,9 @@ def card_text(card: ModelCard) -> str:
     plain = {
         "name": card.name, "title": card.title, "kind": card.kind, "family": card.family, "backend": card.backend, "format": card.format,
         "dialect": card.dialect, "precision": card.precision, "context": card.context, "licence": card.licence,
-        "training_prompt_hash": card.training_prompt_hash, "notes": card.notes,
+        "training_prompt_hash": card.training_prompt_hash, "learned": list(card.learned), "unlearned": card.unlearned, "notes": card.notes,
     }  # fmt: skip
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items() if value != ""]
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items() if value not in ("", [])]
     return "\n".join([*lines, *(f"{key} = {value}" for key, value in tables.items() if value)]) + "\n"
 
 
