@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from nl2sql_arena.training.recipe import Recipe
 
 Command = Callable[[argparse.Namespace], None]
+MINI_MINUTES = 90.0
+"""What the minis that ship were trained for."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -103,11 +105,11 @@ def _training(commands: Any) -> None:
 
     train = commands.add_parser("train", help="train models").add_subparsers(required=True, metavar="COMMAND")
     mini = _add(train, "mini", _train_mini, "train the three minis from scratch")
-    mini.add_argument("--minutes", type=float, default=28.0, help="in all, on an idle machine of two cores")
+    mini.add_argument("--minutes", type=float, default=MINI_MINUTES, help="in all, on an idle machine of two cores")
     mini.add_argument("--seed", type=int, default=0)
     mini.add_argument("--out", type=Path, help="a models folder to write to (default: the project's)")
     sft = _add(train, "sft", _train_sft, "train what a recipe describes, such as a LoRA adapter for Phi-2")
-    sft.set_defaults(minutes=28.0, seed=0)  # for a recipe of a mini
+    sft.set_defaults(minutes=MINI_MINUTES, seed=0)  # for a recipe of a mini
     sft.add_argument("--recipe", type=Path, required=True, help="models/NAME/recipe.toml")
     sft.add_argument("--out", type=Path, help="the new model's folder (default: the recipe's)")
     sft.add_argument("--again", action="store_true", help="let go of an earlier training, finished or not")

@@ -150,7 +150,9 @@ class ArenaTab:
             return ""
         known = ", ".join(dict.fromkeys(name for card in cards for name in card.learned))
         said = "".join(f" {card.title}: {card.unlearned}." for card in cards if card.unlearned)
-        return render.note(f"These models have learned only {known}; here expect wrong answers.{said} `train adapt` teaches them one.", "warn")
+        return render.note(
+            f"These models have learned only {known}; here expect wrong answers.{said} `train adapt` teaches them one.", "warn"
+        )
 
     def on_db(self, db: str, question: str) -> Update:
         """The new database's examples and tables; a question that the visitor typed stays."""
