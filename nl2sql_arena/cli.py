@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nl2sql_arena.training.recipe import Recipe
 
 Command = Callable[[argparse.Namespace], None]
+DB_HELP = "a database's name, a .duckdb file, or a folder with schema.sql and data"
 MINI_MINUTES = 90.0
 """What the minis that ship were trained for."""
 
@@ -51,12 +52,12 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(required=True, metavar="COMMAND")
 
     ask = _add(commands, "ask", _ask, "put a question to models")
-    ask.add_argument("--db", required=True)
+    ask.add_argument("--db", required=True, help=DB_HELP)
     ask.add_argument("--models", help="comma-separated (default: ARENA_MODELS, else the pair of minis)")
     _text_or_lines(ask, "question")
 
     sql = _add(commands, "sql", _sql, "run a query in the sandbox")
-    sql.add_argument("--db", required=True)
+    sql.add_argument("--db", required=True, help=DB_HELP)
     _text_or_lines(sql, "sql")
 
     for name, listing, shows in (("models", _models, "contestants"), ("votes", _votes, "votes")):
@@ -71,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="the offline benchmark").add_subparsers(required=True, metavar="COMMAND")
     run = _add(bench, "run", _bench_run, "run models over a database's questions and score them")
     run.add_argument("--models", required=True)
-    run.add_argument("--dataset", default="all", help="a sample database, or all")
+    run.add_argument("--dataset", default="all", help="a sample database, all of them, or a folder with schema.sql and questions.jsonl")
     run.add_argument("--split", default="dev", choices=["dev", "test", "arena", "all"])
     run.add_argument("--limit", type=_count, default=0, help="at most this many questions of each database")
     run.add_argument("--json", action="store_true")
@@ -125,7 +126,7 @@ def _training(commands: Any) -> None:
         prefer.add_argument("--quantisation", choices=["nf4", "none"], default="none", help="how the base is held (default: none)")
         _new_folder(prefer)
     adapt = _add(train, "adapt", _train_adapt, "teach a mini a database that it has never seen")
-    adapt.add_argument("--db", required=True, help="a .duckdb file, a folder with schema.sql and data, or a database's name")
+    adapt.add_argument("--db", required=True, help=DB_HELP)
     adapt.add_argument("--model", default="mini-p-lora", help="the mini whose adapter is continued")
     adapt.add_argument("--minutes", type=float, default=4.0, help="of training, on one core")
     adapt.add_argument("--seed", type=int, default=0)
@@ -167,11 +168,27 @@ def _count(text: str) -> int:
 def _services(options: argparse.Namespace) -> "Iterator[Services]":
     from nl2sql_arena.services import open_services
 
-    services = open_services(_settings(options))
+    services = open_services(_settings(options), _own_database(options))
     try:
         yield services
     finally:
         services.close()
+
+
+def _own_database(options: argparse.Namespace) -> "Database | None":
+    """The user's own database, where --db or --dataset names a .duckdb file or a folder with schema.sql; it then goes by its name.
+
+    Raises BadDatabase.
+    """
+    from nl2sql_arena.database import Database, opened
+
+    for option in ("db", "dataset"):
+        path = Path(getattr(options, option, "") or "")
+        if path.is_file() or (path / "schema.sql").is_file():
+            own = opened(path) if path.is_file() else Database(path.resolve().name, path, _settings(options).data / "databases")
+            setattr(options, option, own.name)
+            return own
+    return None
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -451,24 +468,12 @@ def _train_adapt(options: argparse.Namespace) -> None:
     with _services(options) as services:
         if options.model not in services.cards:
             raise BadInput(f"There is no model '{options.model}'; `models list` shows them.")
-        database = _database_of(options.db, services)
+        database = services.engine.database(options.db)
         out = options.out or services.settings.models / f"{options.model}-{database.name}"
         known = {name: each for name, each in services.databases.items() if name != database.name}
         work = services.settings.data / "training" / out.resolve().name
         card, models = services.cards[options.model], services.settings.models
         adapt.adapt(adapt.Adapted(card, models, database, known, out, work), options.minutes, options.seed, _log)
-
-
-def _database_of(named: str, services: "Services") -> "Database":
-    """A database by name, or one of the user's: a .duckdb file, or a folder with schema.sql and data. Raises BadInput, BadDatabase."""
-    from nl2sql_arena.database import Database, opened
-
-    path = Path(named)
-    if path.is_file():
-        return opened(path)
-    if (path / "schema.sql").is_file():
-        return Database(path.resolve().name, path, services.settings.data / "databases")
-    return services.engine.database(named)
 
 
 def _train_mini(options: argparse.Namespace, recipes: "dict[str, Recipe] | None" = None) -> None:

@@ -50,10 +50,10 @@ class Services:
         self.sandbox.close()
 
 
-def open_services(settings: Settings) -> Services:
-    """Everything joined; no model is loaded yet. Raises ArenaError for a broken card, database or store."""
+def open_services(settings: Settings, own: Database | None = None) -> Services:
+    """Everything joined, also a user's `own` database; no model is loaded yet. Raises ArenaError for a broken card, database or store."""
     cards = catalog.load(settings.models)
-    databases = database.catalogue(settings)
+    databases = database.catalogue(settings) | ({own.name: own} if own else {})
     store = Store(settings.data / "votes.sqlite")
     sandbox = Sandbox(workers=settings.workers)
     return Services(settings, cards, databases, sandbox, Engine(cards, settings.models, databases, sandbox), store)

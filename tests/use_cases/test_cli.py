@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from nl2sql_arena import arena, cli
+from nl2sql_arena.database import connect_trusted
 from nl2sql_arena.difficulty import FEATURES, features
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.services import Profile, Services
@@ -68,6 +69,35 @@ def program(*words: str, data: Path, **options: Any) -> subprocess.Popen[str]:
         [sys.executable, "-m", "nl2sql_arena", *words],
         stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=ROOT, env=environment, **options,
     )  # fmt: skip
+
+
+@pytest.fixture
+def towns(tmp_path: Path) -> Path:
+    """A folder that is a database, with one question; `towns.duckdb` beside it holds the same table."""
+    folder = tmp_path / "towns"
+    (folder / "data").mkdir(parents=True)
+    (folder / "schema.sql").write_text("CREATE TABLE customers (id INTEGER PRIMARY KEY, country VARCHAR);")
+    (folder / "data" / "customers.csv").write_text("id,country\n1,Germany\n2,Germany\n3,Peru\n")
+    gold = {"id": "t1", "question": GERMANY, "gold_sql": ["SELECT 2"], "category": "filter", "split": "test"}
+    (folder / "questions.jsonl").write_text(json.dumps(gold) + "\n")
+    with connect_trusted(folder.with_suffix(".duckdb"), read_only=False) as connection:
+        connection.execute("CREATE TABLE customers AS SELECT * FROM (VALUES (1, 'Germany'), (2, 'Germany'), (3, 'Peru')) AS t(id, country)")
+    return folder
+
+
+@pytest.mark.parametrize("suffix", ["", ".duckdb"])
+def test_a_database_of_ones_own_is_named_by_its_folder_or_file(run: Run, towns: Path, suffix: str) -> None:
+    named = str(towns.with_suffix(suffix))
+    (counted,) = json.loads(run("sql", "--db", named, "SELECT COUNT(*) FROM customers", "--json"))
+    assert counted["rows"] == [[3]]
+    (answer,) = json.loads(run("ask", "--db", named, "--models", "left", GERMANY, "--json"))
+    assert answer["rows"] == [[2]]
+
+
+def test_the_benchmark_runs_over_a_folder_of_ones_own(run: Run, towns: Path) -> None:
+    done = json.loads(run("bench", "run", "--models", "left", "--dataset", str(towns), "--split", "test", "--json"))
+    assert done["dataset"] == "towns"
+    assert done["models"]["left"]["all"]["n"] == done["models"]["left"]["all"]["correct"] == 1
 
 
 def test_ask_prints_an_array_of_answers(run: Run) -> None:
