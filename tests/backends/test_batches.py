@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from nl2sql_arena import backends
-from nl2sql_arena.backends import local
-from nl2sql_arena.backends.local import NOT_FINITE, Local
+from nl2sql_arena.backends.local import NOT_FINITE, Local, decoding
+from nl2sql_arena.backends.local import batch as batches
 from nl2sql_arena.types import Completion, Generation, GenerationRequest, Prompt
 from tests import tiny
 
@@ -87,7 +87,7 @@ def limited(backend: Local, monkeypatch: pytest.MonkeyPatch, most: int) -> list[
 @pytest.mark.parametrize("places", [3, 16])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_answers_as_each_request_alone(models: Path, monkeypatch: pytest.MonkeyPatch, kind: str, places: int) -> None:
-    monkeypatch.setattr(local, "MOST_ROWS", places)
+    monkeypatch.setattr(decoding, "MOST_ROWS", places)
     backend, requests = load(models, kind), mixed()
     expected = said(one_by_one(backend, requests))
     rows = limited(backend, monkeypatch, 10**6)
@@ -136,7 +136,7 @@ def test_memory_that_runs_out_as_a_row_leaves_fails_no_request(models: Path, mon
     backend = load(models, "phi")
     requests = [ask(str(cap), SCHEMAS[0], QUESTIONS[0], cap) for cap in (4, 9, 14)]
     expected = said(one_by_one(backend, requests))
-    whole, left = local._Batch._select, [True]
+    whole, left = batches.Batch._select, [True]
 
     def select(*given: Any) -> None:
         if left:
@@ -144,7 +144,7 @@ def test_memory_that_runs_out_as_a_row_leaves_fails_no_request(models: Path, mon
             raise torch.OutOfMemoryError("CUDA out of memory.")
         whole(*given)
 
-    monkeypatch.setattr(local._Batch, "_select", select)
+    monkeypatch.setattr(batches.Batch, "_select", select)
     assert said({each.id: each for each in backend.generate(requests)}) == expected
 
 
@@ -152,8 +152,8 @@ def test_little_free_memory_means_few_rows_and_one_at_the_least(phi: Local, monk
     rows = [phi._row(request, None) for request in mixed()]
     token = 2 * 2 * 64 * 4
     longest = max(len(row.ids) + row.cap for row in rows)
-    for free, places in ((0, 1), (2 * 5 * token * longest, 5), (1 << 40, local.MOST_ROWS)):
-        monkeypatch.setattr(local, "_free_bytes", lambda device, free=free: free)
+    for free, places in ((0, 1), (2 * 5 * token * longest, 5), (1 << 40, decoding.MOST_ROWS)):
+        monkeypatch.setattr(decoding, "_free_bytes", lambda device, free=free: free)
         assert phi._most_rows(rows) == places
 
 
@@ -176,7 +176,7 @@ def test_scores_that_are_not_finite_fail_their_own_row_only(models: Path, monkey
 
 
 def test_a_cancel_keeps_what_is_done_and_ends_the_rest(phi: Local, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "MOST_ROWS", 3)
+    monkeypatch.setattr(decoding, "MOST_ROWS", 3)
     caps = (4, 40, 40, 40, 40)
     found: list[Completion] = []
     for each in phi.generate([ask(str(i), SCHEMAS[0], QUESTIONS[0], cap) for i, cap in enumerate(caps)], None, lambda: bool(found)):

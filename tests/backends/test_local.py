@@ -324,7 +324,7 @@ def test_what_libraries_raise_becomes_a_cause_and_a_next_step(
 
 
 def test_a_missing_package_is_named(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nl2sql_arena.backends.local.find_spec", lambda name: None)
+    monkeypatch.setattr("nl2sql_arena.backends.local.loading.find_spec", lambda name: None)
     with pytest.raises(ModelUnavailable, match="pip install bitsandbytes"):
         load(models, "phi", precision="nf4")
 
@@ -350,6 +350,6 @@ def test_a_merged_repository_with_a_stray_adapter_config_loads(models: Path, tmp
             shutil.copy(repository / name, target / name)
         return str(target)
 
-    monkeypatch.setattr("nl2sql_arena.backends.local.snapshot_download", download)
+    monkeypatch.setattr("nl2sql_arena.backends.local.loading.snapshot_download", download)
     backend = load(models, "elsewhere", base="somebody/merged")
     assert backend.count_tokens("SELECT 1") > 0

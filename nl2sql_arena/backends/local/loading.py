@@ -1,0 +1,175 @@
+"""A card -> a loaded model, or one sentence why not: safetensors only, never code from a repository.
+
+A LoRA adapter is merged into a 16- or 32-bit base (served unmerged it costs 16 % a token and 2.6 times the prompt) and stays beside a
+quantised one. fp16 attention is always sdpa: eager overflows in Phi-2.
+"""
+
+import errno
+import logging
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import errors as hub_errors
+from huggingface_hub import snapshot_download
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from nl2sql_arena.backends.local.decoding import Local
+from nl2sql_arena.backends.local.plan import BITS, choose, out_of_memory, parameters_of, quantisation_of
+from nl2sql_arena.errors import BadCard, ModelUnavailable
+from nl2sql_arena.types import ModelCard, Weights
+
+# bitsandbytes asks for an optional package when peft imports it, which nothing here uses.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+# peft asks transformers by a name that the next major version drops.
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
+
+BASE_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+ADAPTER_FILES = ["adapter_*", "*/*"]
+"""Not fetched with a base: a stray adapter_config.json in a merged repository sends transformers looking for an adapter."""
+
+
+def load(card: ModelCard, folder: Path) -> Local:
+    """The card's model from its folder or the hub. Raises ModelUnavailable (cause and next step) or BadCard for an unknown precision."""
+    if card.precision != "auto" and card.precision not in BITS:
+        raise BadCard(f"Model {card.name} asks for precision '{card.precision}'; use auto, {', '.join(BITS)}.")
+    try:
+        return _load(card, folder)
+    except (OSError, ValueError, RuntimeError, MemoryError, SafetensorError) as error:
+        raise ModelUnavailable(f"Model {card.name} cannot be loaded: {_cause(error, card)}") from error
+
+
+def _load(card: ModelCard, folder: Path) -> Local:
+    _without_loading_bars()
+    source = _source(card, card.base, folder)
+    if not Path(source).is_dir():
+        source = snapshot_download(source, revision=card.base.revision or None, allow_patterns=BASE_FILES, ignore_patterns=ADAPTER_FILES)
+    options: dict[str, Any] = {"trust_remote_code": False}
+    config = AutoConfig.from_pretrained(source, **options)
+    tokenizer = AutoTokenizer.from_pretrained(source, clean_up_tokenization_spaces=False, **options)
+    plan = choose(card.precision, parameters_of(config))
+    if plan.quantised:
+        _require(card, "bitsandbytes")
+        options |= {"quantization_config": quantisation_of(plan), "device_map": {"": plan.device}}
+    model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=plan.dtype, attn_implementation="sdpa", use_safetensors=True, **options)
+    if not plan.quantised:
+        model = model.to(plan.device)
+    if card.adapter:
+        model = _adapted(model, card, card.adapter, folder, merge=not plan.quantised)
+    longest = int(getattr(config, "max_position_embeddings", 0) or card.context)
+    return Local(model.eval(), tokenizer, plan, min(card.context, longest) if card.context else longest)
+
+
+def _without_loading_bars() -> None:
+    """No bar for reading weights into memory; the hub's bars for a download, which may take minutes, stay."""
+    quiet: Any = transformers_logging
+    quiet.set_tqdm_hook(lambda _bar, args, kwargs: quiet.EmptyTqdm(*args, **kwargs))
+
+
+def _require(card: ModelCard, package: str) -> None:
+    if find_spec(package) is None:
+        raise ModelUnavailable(f"Model {card.name} needs the package {package}; install it with `pip install {package}`.")
+
+
+def _source(card: ModelCard, weights: Weights, folder: Path) -> str:
+    """A folder beside the card if there is one, else the id as the hub knows it."""
+    beside = (folder / weights.id).resolve()
+    if not beside.is_dir() and not (weights.id.startswith(".") or Path(weights.id).is_absolute()):
+        return weights.id
+    if not any(beside.glob("*.safetensors")):
+        train, copy = "train it with `python -m nl2sql_arena train mini`", "download them into it or correct the id in card.toml"
+        step = train if card.kind == "mini" else copy
+        raise ModelUnavailable(f"Model {card.name} has no safetensors weights in the folder {beside}; {step}.")
+    return str(beside)
+
+
+def _adapted(base: Any, card: ModelCard, adapter: Weights, folder: Path, merge: bool) -> Any:
+    """The base with its LoRA adapter, whose every tensor must have its place. Raises ModelUnavailable naming what differs."""
+    _require(card, "peft")
+    import peft
+
+    source = _source(card, adapter, folder)
+    if not Path(source).is_dir():
+        files = ["adapter_config.json", "adapter_model.safetensors"]
+        source = snapshot_download(source, revision=adapter.revision or None, allow_patterns=files)
+    config = peft.PeftConfig.from_pretrained(source)
+    config.inference_mode = True
+    config.base_model_name_or_path = base.name_or_path  # else peft warns that it had another name in training
+    found = load_file(Path(source) / "adapter_model.safetensors")
+    try:
+        model: Any = peft.get_peft_model(base, config)
+    except ValueError as error:
+        raise ModelUnavailable(_misfit(card, adapter, str(error).splitlines()[0])) from error
+    expected = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
+    if difference := _difference(expected, found):
+        raise ModelUnavailable(_misfit(card, adapter, difference))
+    peft.set_peft_model_state_dict(model, found)
+    return model.merge_and_unload(safe_merge=True) if merge else model
+
+
+def _misfit(card: ModelCard, adapter: Weights, difference: str) -> str:
+    return (
+        f"The adapter {adapter.id} of model {card.name} does not fit its base {card.base.id}: {difference.rstrip('.')}; "
+        "correct base or adapter in card.toml, or train the adapter again."
+    )
+
+
+def _difference(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> str:
+    """What keeps an adapter's tensors from fitting, in words; empty when they fit."""
+    missing, surplus = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    shapes = [name for name in sorted(expected.keys() & found.keys()) if expected[name].shape != found[name].shape]
+    parts = []
+    if missing:
+        parts.append(f"it lacks {len(missing)} tensors such as {missing[0]}")
+    if surplus:
+        parts.append(f"it has {len(surplus)} tensors without a place such as {surplus[0]}")
+    if shapes:
+        mine, theirs = tuple(found[shapes[0]].shape), tuple(expected[shapes[0]].shape)
+        parts.append(f"{len(shapes)} tensors differ in shape such as {shapes[0]}, {mine} for {theirs}")
+    return ", ".join(parts)
+
+
+def _cause(error: BaseException, card: ModelCard) -> str:
+    """One clause with the cause and the next step, from what libraries raise."""
+    chain = [error]
+    while (earlier := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(earlier)
+    weights = card.base.id + (f" or {card.adapter.id}" if card.adapter else "")
+    known = next((sentence for sign, sentence in CAUSES if any(map(sign, chain))), "")
+    if not known and BITS.get(card.precision, 16) < 16 and any("CUDA" in str(link) or "GPU" in str(link) for link in chain):
+        known = f"{card.precision} needs a CUDA device here; set precision auto in card.toml."
+    first = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+    return known.format(weights=weights) or f"{first}; check the weights {weights}."
+
+
+def _is(*kinds: type[BaseException]) -> Callable[[BaseException], bool]:
+    return lambda error: isinstance(error, kinds)
+
+
+def _disk_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.ENOSPC
+
+
+CAUSES: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
+    (_is(hub_errors.GatedRepoError), "{weights} is gated; accept its licence on huggingface.co and run `hf auth login`."),
+    (_is(hub_errors.RevisionNotFoundError), "{weights} has no such revision; correct it in card.toml."),
+    (
+        _is(hub_errors.RepositoryNotFoundError),
+        "{weights} is not on the hub or is private; correct the id in card.toml or run `hf auth login`.",
+    ),
+    (_disk_full, "the disk is full; free some space or set HF_HOME to a larger disk."),
+    (
+        _is(hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled, ConnectionError),
+        "{weights} is not on this machine and the hub cannot be reached; go online once or copy the weights beside the card.",
+    ),
+    (out_of_memory, "there is not enough free memory; set precision nf4 in card.toml, unload another model or choose a smaller one."),
+    (_is(hub_errors.EntryNotFoundError), "{weights} has no safetensors weights; choose a revision that has."),
+    (_is(SafetensorError), "the weights of {weights} are damaged; download them again."),
+)
+"""What to look for in a chain of errors, the more special first, and what to say."""

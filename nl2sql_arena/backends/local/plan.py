@@ -1,0 +1,83 @@
+"""In which precision, on what, a model is held."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+SMALL = 100_000_000
+"""Parameters below which a model runs in fp32 on one CPU thread, where more threads only wait for each other."""
+GIGABYTE = 1 << 30
+BITS = {"nf4": 4, "int8": 8, "fp16": 16, "bf16": 16, "fp32": 32}
+DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a model's weights are held: `precision` is a key of BITS, `dtype` what it computes in, `threads` 0 means torch's own choice."""
+
+    device: str
+    precision: str
+    dtype: torch.dtype
+    threads: int = 0
+
+    @property
+    def quantised(self) -> bool:
+        return BITS[self.precision] < 16
+
+    def __str__(self) -> str:
+        threads = f", {self.threads} thread" if self.threads else ""
+        return f"{self.precision} on {self.device}{threads}"
+
+
+def choose(precision: str, parameters: int) -> Plan:
+    """What runs here: a card's precision, or with "auto" the best that the device and its free memory allow.
+
+    CUDA: bf16, fp16 before Ampere, nf4 where 16 bits do not fit. CPU: fp32 on one thread when small, else bf16.
+    """
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    threads = 1 if device == "cpu" and parameters < SMALL else 0
+    sixteen = _sixteen_bits(device)
+    if precision == "auto":
+        precision = "nf4" if device == "cuda" and not _fits(parameters) else "fp32" if threads else sixteen
+    compute = ("fp32" if threads else sixteen) if precision in ("nf4", "int8") else precision
+    return Plan(device, precision, DTYPES[compute], threads)
+
+
+def _sixteen_bits(device: str) -> str:
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if device == "mps":
+        return "bf16" if torch.backends.mps.is_macos_or_newer(14, 0) else "fp16"
+    return "bf16"
+
+
+def _fits(parameters: int) -> bool:
+    """Whether 16-bit weights leave about 2 GB for the key/value states; unknown free memory counts as enough."""
+    try:
+        free, _ = torch.cuda.mem_get_info()
+    except RuntimeError:
+        return True
+    return bool(2 * parameters * 1.1 + 2 * GIGABYTE < free)
+
+
+def parameters_of(config: Any) -> int:
+    build: Any = AutoModelForCausalLM
+    with torch.device("meta"):
+        return sum(p.numel() for p in build.from_config(config, trust_remote_code=False).parameters())
+
+
+def quantisation_of(plan: Plan) -> Any:
+    """Double quantisation always: without it bitsandbytes 0.50 corrupts weights that are saved after a forward pass on CPU."""
+    make: Any = BitsAndBytesConfig
+    if plan.precision == "int8":
+        logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # else a line for every layer of every token
+        return make(load_in_8bit=True)
+    return make(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=plan.dtype)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Torch reports a full CPU memory as a plain RuntimeError."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
