@@ -1,4 +1,4 @@
-"""How hard a gold query is: Spider's official levels, and the same rules with DuckDB's constructs counted.
+"""How hard a gold query is (Spider's official levels, and the same rules with DuckDB's constructs counted), and what it is made of.
 
 `spider_level` follows `eval_hardness` of taoyds/test-suite-sql-eval (evaluation.py, commit e97acc5), quirks included: only the outermost
 SELECT counts (the left arm of a set operation), HAVING itself does not, NOT counts as an aggregate, a subquery in FROM is a table.
@@ -7,6 +7,8 @@ CASE, FILTER and QUALIFY as components. Parses trusted golds only; model text ne
 """
 
 import re
+from collections.abc import Callable
+from typing import Literal
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
@@ -14,14 +16,16 @@ from sqlglot.errors import SqlglotError
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.types import Level
 
+Axis = Literal["spider", "duckdb"]
 FEATURES = (
-    "aggregate", "case", "cte", "date", "distinct", "group", "having",
-    "join", "limit", "nested", "order", "ratio", "set_operation", "window",
+    "aggregate", "case", "cte", "date", "distinct", "group", "having", "join", "like", "limit", "nested", "null", "order", "outer_join",
+    "qualify", "ratio", "self_join", "set_operation", "window",
 )  # fmt: skip
 DATE_WORDS = re.compile(r"date|time|year|quarter|month|week|day|hour|minute|second|^age$|^now$|^epoch|interval")
 ISO_DATE = re.compile(r"\d{4}-\d{2}(-\d{2}.*)?")
 CONNECTORS = (exp.And, exp.Or)
 PATTERNS = (exp.Like, exp.ILike)
+NULL_FUNCTIONS = (exp.Coalesce, exp.Nullif, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 
 def spider_level(sql: str, dialect: str = "duckdb") -> Level:
@@ -41,11 +45,20 @@ def duckdb_level(sql: str, dialect: str = "duckdb") -> Level:
     return _level(components, nested, others)
 
 
+AXES: dict[Axis, Callable[[str, str], Level]] = {"spider": spider_level, "duckdb": duckdb_level}
+
+
+def level(sql: str, axis: Axis = "spider", dialect: str = "duckdb") -> Level:
+    """A query's level on the axis. Raises BadInput like `spider_level`."""
+    return AXES[axis](sql, dialect)
+
+
 def features(sql: str, dialect: str = "duckdb") -> list[str]:
     """Which of FEATURES occur anywhere in a query, sorted. Raises BadInput like `spider_level`.
 
     `ratio` is a division or the average of a condition; `date` a date type, function, interval or ISO date text; `nested` a SELECT inside
-    another one that is neither a CTE nor an arm of a set operation. An ORDER BY of a window or an aggregate is no `order`.
+    another one that is neither a CTE nor an arm of a set operation; `null` a test for NULL or a function that stands in for it; `like` any
+    pattern, regular ones included. An ORDER BY of a window or an aggregate is no `order`.
     """
     query = _parse(sql, dialect)
     queries = list(query.find_all(exp.Query))
@@ -58,10 +71,15 @@ def features(sql: str, dialect: str = "duckdb") -> list[str]:
         "group": query.find(exp.Group) is not None,
         "having": query.find(exp.Having) is not None,
         "join": query.find(exp.Join) is not None,
+        "like": query.find(*PATTERNS, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.Glob) is not None,
         "limit": any(each.args.get("limit") for each in queries),
         "nested": any(map(_is_inner, queries)),
+        "null": any(map(_minds_null, query.walk())),
         "order": any(each.args.get("order") for each in queries),
+        "outer_join": any(join.side for join in query.find_all(exp.Join)),
+        "qualify": query.find(exp.Qualify) is not None,
         "ratio": any(map(_is_ratio, query.find_all(exp.Div, exp.IntDiv, exp.Avg))),
+        "self_join": any(map(_joins_itself, queries)),
         "set_operation": query.find(exp.SetOperation) is not None,
         "window": query.find(exp.Window) is not None,
     }
@@ -84,6 +102,17 @@ def _is_date(node: exp.Expr) -> bool:
         return True
     name = node.name if isinstance(node, exp.Anonymous) else node.sql_name() if isinstance(node, exp.Func) else ""
     return DATE_WORDS.search(name.lower()) is not None
+
+
+def _minds_null(node: exp.Expr) -> bool:
+    return isinstance(node, NULL_FUNCTIONS) or (isinstance(node, exp.Is) and isinstance(node.expression, exp.Null))
+
+
+def _joins_itself(query: exp.Expr) -> bool:
+    """Whether one FROM clause holds a table twice."""
+    sources = [part.this for part in (query.args.get("from_"), *(query.args.get("joins") or ())) if part]
+    names = [source.name.lower() for source in sources if isinstance(source, exp.Table)]
+    return len(set(names)) < len(names)
 
 
 def _is_inner(query: exp.Expr) -> bool:
