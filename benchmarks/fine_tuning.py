@@ -7,6 +7,7 @@ The weights are random ones of Phi-2's full size, since speed and memory do not 
 """
 
 import argparse
+import gc
 import json
 import random
 import shutil
@@ -86,7 +87,9 @@ def run(tuning: Tuning, home: Path, data: Dataset, sandbox: Sandbox) -> dict[str
     finally:
         Keeper.on_save = saved  # type: ignore[method-assign]
     on_gpu = torch.cuda.is_available()
+    gc.collect()  # the first half's model and trainer know each other
     if on_gpu:
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     tune.sft(tuning, lambda _folder: data, folders, sandbox, said.append)
     history = [json.loads(line) for line in (folders.out / "training.jsonl").read_text().splitlines()]

@@ -80,8 +80,8 @@ class Lora:
 
 @dataclass(frozen=True)
 class Schedule:
-    """`batch` rows are read at once and `accumulate` such passes make a step; the rate rises over `warmup` of all steps, then falls along
-    a cosine to zero. `steps` ends the training earlier than `epochs` passes over the data do (0 = by epochs alone).
+    """`batch` rows are read at once and `accumulate` such passes make a step; the rate rises over the share `warmup` of all steps,
+    then falls along a cosine to zero. `steps` ends the training earlier than `epochs` passes over the data do (0 = by epochs alone).
     """
 
     epochs: float = 1.0
@@ -115,6 +115,8 @@ class Tuning:
     base: Weights
     format: str
     data: tuple[Source, ...]
+    measured: tuple[Source, ...] = ()
+    """Evaluation sets that the data are kept apart from; none of their rows is learned."""
     max_length: int = 1024
     max_new_tokens: int = 256
     lora: Lora = Lora()
@@ -148,6 +150,7 @@ def read_tuning(path: Path) -> Tuning:
             name=path.resolve().parent.name,
             base=Weights(**fields.pop("base")),
             data=tuple(Source(**source) for source in fields.pop("data")),
+            measured=tuple(Source(**source) for source in fields.pop("measured", ())),
             lora=Lora(**lora | ({"modules": tuple(lora["modules"])} if "modules" in lora else {})),
             schedule=Schedule(**fields.pop("schedule", {})),
             evaluation=Evaluation(**fields.pop("evaluation", {})),
@@ -175,6 +178,8 @@ def _wrong(made: Tuning) -> list[str]:
         "max_new_tokens": min(made.max_new_tokens, evaluation.max_new_tokens),
     }  # fmt: skip
     wrong += [f"{key} = {value}, not above 0" for key, value in above.items() if value <= 0]
+    shares = {"warmup": schedule.warmup, "dropout": lora.dropout}  # a trainer would take a warmup of 1 or more for steps
+    wrong += [f"{key} = {value}, not a share from 0 to below 1" for key, value in shares.items() if not 0 <= value < 1]
     if made.max_length <= made.max_new_tokens:
         wrong.append(f"max_length = {made.max_length}, which leaves no room for a prompt beside max_new_tokens = {made.max_new_tokens}")
     return wrong

@@ -16,7 +16,7 @@ from nl2sql_arena import catalog, cli, prompts, settings
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training.tuning import contestant, merge, prefer, preference
+from nl2sql_arena.training.tuning import contestant, merge, prefer, preference, student
 from nl2sql_arena.training.tuning.preference import Pair, Row, Verdict
 from nl2sql_arena.training.tuning.progress import Keeper
 from nl2sql_arena.training.tuning.prompted import completion
@@ -224,6 +224,25 @@ def test_preferences_continue_an_adapter_into_a_contestant_of_its_own(
     assert report["continues"] == {"model": "old", "adapter": catalog.revision(catalog.read(models / "old" / "card.toml"), models)}
     assert not places.work.exists()
     assert tuned.ask(models, name, "how many shops ?", towns, sandbox).completion.tokens > 0
+
+
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_on_a_four_bit_base_the_very_adapter_is_continued(models: Path, tmp_path: Path, method: prefer.Method) -> None:
+    """trl would round it to bf16, by more than a small rate then moves it, and hold it to a copy that is not rounded."""
+    card = catalog.read(models / "old" / "card.toml")
+    place = student.Place("cpu", torch.float32)
+    tokenizer = student.tokenizer(card.base, models / "old", 384)
+    base = student.base(card.base, models / "old", "nf4", place)
+    model = PeftModel.from_pretrained(base, models / "old" / "adapter", is_trainable=True)
+    before = student.trained(model)
+    texts: list[dict[str, Any]] = [{"prompt": "a", "chosen": "b", "rejected": "c"}, {"prompt": "b", "chosen": "c", "rejected": "a"}]
+    if method == "kto":
+        texts = [{"prompt": "a", "completion": "b", "label": True}, {"prompt": "b", "completion": "c", "label": False}]
+    ready = prefer._trainer(prefer.Choices(method), model, tokenizer, texts, tmp_path, place, 1, 64)
+    after = student.trained(ready.model)
+    assert before
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.long

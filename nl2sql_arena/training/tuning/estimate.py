@@ -1,9 +1,10 @@
 """What a training will need, said before it starts: parameters counted, memory computed from shapes, time measured on one full pass.
 
 Memory follows the usual accounting: NF4 with double quantisation stores 4.127 bits a weight (Dettmers et al. 2023, arXiv 2305.14314) in
-linear layers and 16 bits elsewhere; a trained weight takes 4 bytes each for itself and its gradient, and two optimizer moments; with
+linear layers and 16 bits elsewhere; a trained weight takes 4 bytes each for itself, its gradient and two moments of AdamW; with
 checkpointing each layer keeps its input and one layer at a time its inner activations, about 34 bytes a token and unit of width in 16 bits
-(Korthikanti et al. 2022, arXiv 2205.05198). Not in it: the CUDA context, fragmentation, and the key/value states of held-out answers.
+(Korthikanti et al. 2022, arXiv 2205.05198). Not in it: the CUDA context, fragmentation, what the adapter's dropout keeps of one layer, the
+tile of scores (at most 64 KiB a token of an answer), and the key/value states of held-out answers.
 """
 
 import time
@@ -23,6 +24,8 @@ from nl2sql_arena.training.tuning.student import Place
 NF4_BYTES = 4.127 / 8
 INNER_BYTES = 34
 """A token and unit of width, in 16 bits: what one layer keeps for its backward pass."""
+TRAINED_BYTES = 4 * 4
+"""A trained number: itself, its gradient and the optimizer's two moments."""
 GIGABYTE = 1e9
 
 
@@ -70,10 +73,9 @@ def memory(tuning: Tuning, counts: Parameters, shape: Any, place: Place) -> Memo
     weights = counts.frozen * each
     if tuning.quantisation == "nf4":
         weights = (counts.frozen - counts.linear) * each + counts.linear * NF4_BYTES
-    moments = 2 if place.on_gpu else 8
     tokens = tuning.schedule.batch * tuning.max_length
     activations = tokens * shape.hidden_size * (each * shape.num_hidden_layers + INNER_BYTES * each / 2)
-    return Memory(weights, counts.trained * (8 + moments), activations)
+    return Memory(weights, counts.trained * TRAINED_BYTES, activations)
 
 
 def available(place: Place) -> int:

@@ -69,7 +69,8 @@ class Exam:
             if (found := score(by_id[answer.id], answer, self._golds[answer.id])).value is not None
         ]
         if not scored:
-            raise Infrastructure("No held-out question could be judged: the sandbox failed on all; give the same command again.")
+            why = answers[0].execution.message.rstrip(".") if answers else "none was asked"
+            raise Infrastructure(f"No held-out question could be judged ({why}); mend that and give the same command again.")
         correct = sum(value for _, value in scored if value)
         valid = sum(answer.outcome in ("ok", "empty") for answer, _ in scored)
         return {

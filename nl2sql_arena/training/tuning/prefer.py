@@ -25,7 +25,7 @@ from nl2sql_arena.training.tuning import checkpoints, contestant, preference, st
 from nl2sql_arena.training.tuning.preference import Pair, Row, Verdict
 from nl2sql_arena.training.tuning.progress import Log
 from nl2sql_arena.training.tuning.prompted import completion
-from nl2sql_arena.training.tuning.steps import Report, dressed, facts, follow, quiet, settings, trained_parameters
+from nl2sql_arena.training.tuning.steps import Report, facts, follow, of_epochs, settings, trained_parameters, trainer
 from nl2sql_arena.training.tuning.student import Place
 from nl2sql_arena.types import ModelCard, Prompt, Weights
 
@@ -80,16 +80,16 @@ def prefer(
     base = student.base(old.base, places.model, choices.quantisation, place)
     # The trainers look for an adapter called "default", which is the name that from_pretrained gives.
     model = PeftModel.from_pretrained(base, student.source(old.adapter, places.model), is_trainable=True)
-    steps = ceil(ceil(len(texts) / choices.batch) / choices.accumulate * choices.epochs)
+    steps = of_epochs(ceil(len(texts) / choices.batch), choices.accumulate, choices.epochs)
     log(f"{old.name}: {trained_parameters(model):,} parameters are trained on {len(texts)} rows in {steps} steps")
-    trainer = _trainer(choices, model, tokenizer, texts, places.work, place, steps, old.context)
-    history = follow(trainer, resume, log)
+    ready = _trainer(choices, model, tokenizer, texts, places.work, place, steps, old.context)
+    history = follow(ready, resume, log)
     step = checkpoints.best(history, checkpoints.by_step(places.work))
     figures = {
         "choices": asdict(choices),
         "continues": {"model": old.name, "adapter": _hash(places.model, old)},
         "rows": dict(Counter(row.source for row in usable)),
-    } | facts(old.format, place, trainer.model, history, step)
+    } | facts(old.format, place, ready.model, history, step)
     contestant.publish(places.work, places.out, card, history, step, figures)
     log(f"{card.name} is ready in {places.out}; compare it: bench run --models {old.name},{card.name} --split dev")
     return figures
@@ -138,7 +138,7 @@ def _prompt(row: Row, card: ModelCard, tokenizer: Any, database: Database) -> Pr
 def _trainer(
     choices: Choices, model: Any, tokenizer: Any, texts: list[dict[str, Any]], work: Path, place: Place, steps: int, longest: int
 ) -> Any:
-    trainer, config = METHODS[choices.method]
+    kind, config = METHODS[choices.method]
     every = max(1, ceil(steps / CHECKPOINTS))
     made = config(
         beta=choices.beta,
@@ -149,7 +149,7 @@ def _trainer(
         **settings(work, choices.seed, choices.rate, every, place),
     )
     shuffled = Rows.from_list(texts).shuffle(seed=choices.seed)
-    return dressed(quiet(trainer)(model=model, args=made, train_dataset=shuffled, processing_class=tokenizer), work)
+    return trainer(kind, model, work, args=made, train_dataset=shuffled, processing_class=tokenizer)
 
 
 def _hash(folder: Path, card: ModelCard) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def settings(work: Path, seed: int, rate: float, every: int, place: Place) -> di
         "learning_rate": rate,
         "lr_scheduler_type": "cosine",
         "max_grad_norm": 0.3,
-        "optim": "paged_adamw_8bit" if place.on_gpu else "adamw_torch",
+        "optim": "adamw_torch_fused",
         "bf16": place.dtype == torch.bfloat16,
         "fp16": place.dtype == torch.float16,
         "use_cpu": not place.on_gpu,
@@ -62,19 +63,22 @@ def settings(work: Path, seed: int, rate: float, every: int, place: Place) -> di
     }
 
 
-def quiet(trainer: type[Any]) -> type[Any]:
-    """The trainer without its report to its makers at every start."""
-    return type(trainer.__name__, (trainer,), {"_send_telemetry": lambda _self: None})
+def of_epochs(batches: int, accumulate: int, epochs: float) -> int:
+    """How many steps so many passes over the data take, the last of a pass on what is left of it."""
+    return ceil(ceil(batches / accumulate) * epochs)
 
 
-def dressed(trainer: Any, work: Path) -> Any:
-    """The trainer with our own progress in place of what it would print to standard output, and with trained weights in fp32."""
+def trainer(kind: type[Any], model: Any, work: Path, **arguments: Any) -> Any:
+    """A trainer of trl that reports to nobody, shows our own progress instead of its own, and trains the very weights given, in fp32."""
+    quiet = type(kind.__name__, (kind,), {"_send_telemetry": lambda _self: None})
+    weights = student.trained(model)
+    made = quiet(model=model, **arguments)
+    student.restore(made.model, weights)
     for callback in (ProgressCallback, PrinterCallback):
-        trainer.remove_callback(callback)
+        made.remove_callback(callback)
     for callback in (Bar(), Keeper(work)):
-        trainer.add_callback(callback)
-    student.in_full_precision(trainer.model)
-    return trainer
+        made.add_callback(callback)
+    return made
 
 
 def follow(trainer: Any, resume: Path | None, log: Log) -> History:

@@ -87,9 +87,11 @@ def base(weights: Weights, folder: Path, quantisation: Quantisation, place: Plac
     if quantisation == "none":
         return model.to(place.device)
     for module in model.modules():
-        # On a CPU an examination would repack the weights into a form that no gradient passes (bitsandbytes 0.50).
         if hasattr(module, "support_avx512bf16_for_cpu"):
+            # On a CPU an examination would repack the weights into a form that no gradient passes (bitsandbytes 0.50).
             module.support_avx512bf16_for_cpu = False
+            # Else a layer computes for good in the precision of what it reads first: fp32 from a norm under autocast.
+            module.compute_type_is_set = True
     return model
 
 
@@ -106,11 +108,16 @@ def with_adapter(model: Any, lora: Lora) -> Any:
         ) from problem
 
 
-def in_full_precision(model: Any) -> None:
-    """Makes what is trained fp32, whatever a trainer made of it."""
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+def trained(model: Any) -> dict[str, torch.Tensor]:
+    """A copy of what is trained, by name, in fp32."""
+    return {name: weight.detach().float().clone() for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def restore(model: Any, weights: dict[str, torch.Tensor]) -> None:
+    """Puts the copy back, whatever a trainer made of it: trl rounds adapters on a 4-bit base to bf16."""
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            weight.data = weights[name].to(weight.device)
 
 
 def plan(model: Any, quantisation: Quantisation, place: Place) -> Plan:

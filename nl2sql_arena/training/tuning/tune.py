@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from nl2sql_arena.training.tuning import checkpoints, contestant, estimate, stud
 from nl2sql_arena.training.tuning.exam import Exam, built
 from nl2sql_arena.training.tuning.progress import Examiner, Log
 from nl2sql_arena.training.tuning.prompted import Prompted, Room, prompt_hash, prompted
-from nl2sql_arena.training.tuning.steps import Report, dressed, facts, follow, quiet, settings, understood, verdict
+from nl2sql_arena.training.tuning.steps import Report, facts, follow, of_epochs, settings, trainer, understood, verdict
 from nl2sql_arena.training.tuning.student import Place
 from nl2sql_arena.types import Generation, ModelCard, Weights
 
@@ -37,7 +36,7 @@ Build = Callable[[Path], Dataset]
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a recipe lies (its paths are relative to it), where the result goes, and where a run lives until it is done."""
+    """Where a recipe lies (its base is relative to it), where the result goes, and where a run lives until it is done."""
 
     recipe: Path
     out: Path
@@ -57,6 +56,10 @@ def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: L
     place = student.here()
     shape = student.config(tuning.base, folders.recipe)
     tokenizer = student.tokenizer(tuning.base, folders.recipe, shape.vocab_size)
+    if tuning.max_length > shape.max_position_embeddings:
+        raise BadInput(
+            f"max_length = {tuning.max_length} is more than the {shape.max_position_embeddings} positions of the base; lower it."
+        )
     card = card_of(tuning, folders, shape.model_type)
     contestant.check_target(folders.out, card, again)
     announce(tuning, folders.recipe, shape, place, log)
@@ -66,18 +69,18 @@ def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: L
     texts, counts = texts_of(data, tuning, tokenizer, log)
     torch.manual_seed(tuning.seed)
     model = student.with_adapter(student.base(tuning.base, folders.recipe, tuning.quantisation, place), tuning.lora)
-    trainer = trainer_of(tuning, model, tokenizer, texts, folders.work, place)
+    ready = trainer_of(tuning, model, tokenizer, texts, folders.work, place)
     if texts.held_out:
         exam = Exam(_examined(card, tuning), data.held_out[: tuning.evaluation.questions], built(data.files, data.schemas), sandbox)
         plan = student.plan(model, tuning.quantisation, place)
-        trainer.add_callback(Examiner(lambda live: exam(Local(live, tokenizer, plan, shape.max_position_embeddings)), log))
-    seconds = say_time(trainer, tuning, place, log) if resume is None else 0.0
-    trainer.args.eval_on_start = resume is None and bool(texts.held_out)
-    history = follow(trainer, resume, log)
+        ready.add_callback(Examiner(lambda live: exam(Local(live, tokenizer, plan, shape.max_position_embeddings)), log))
+    seconds = say_time(ready, tuning, place, log) if resume is None else 0.0
+    ready.args.eval_on_start = resume is None and bool(texts.held_out)
+    history = follow(ready, resume, log)
     step = checkpoints.best(history, checkpoints.by_step(folders.work))
     figures = (
         {"recipe": asdict(tuning)}
-        | facts(tuning.format, place, trainer.model, history, step)
+        | facts(tuning.format, place, ready.model, history, step)
         | {
             "data": {
                 "sources": {name: dict(each) for name, each in data.counts.items()},
@@ -184,22 +187,19 @@ def trainer_of(tuning: Tuning, model: Any, tokenizer: Any, texts: Texts, work: P
         **settings(work, tuning.seed, schedule.rate, tuning.evaluation.every, place),
     )
     held_out = Rows.from_list([asdict(each) for each in texts.held_out]) if texts.held_out else None
-    trainer = quiet(SFTTrainer)(
-        model=model, args=config, train_dataset=Rows.from_list([asdict(each) for each in texts.train]), eval_dataset=held_out,
-        processing_class=tokenizer,
-    )  # fmt: skip
-    return dressed(trainer, work)
+    learned = Rows.from_list([asdict(each) for each in texts.train])
+    return trainer(SFTTrainer, model, work, args=config, train_dataset=learned, eval_dataset=held_out, processing_class=tokenizer)
 
 
-def say_time(trainer: Any, tuning: Tuning, place: Place, log: Log) -> float:
+def say_time(ready: Any, tuning: Tuning, place: Place, log: Log) -> float:
     """Measures one pass and says how long the steps will take; returns the seconds of a pass."""
-    batches = trainer.get_train_dataloader()
-    steps = tuning.schedule.steps or ceil(len(batches) / tuning.schedule.accumulate * tuning.schedule.epochs)
+    batches = ready.get_train_dataloader()
+    steps = tuning.schedule.steps or of_epochs(len(batches), tuning.schedule.accumulate, tuning.schedule.epochs)
     inputs = {key: value.to(place.device) if hasattr(value, "to") else value for key, value in next(iter(batches)).items()}
-    trainer.model.activation_checkpointing_enable(trainer.args.gradient_checkpointing_kwargs)  # as the trainer will
-    with trainer.compute_loss_context_manager(), understood(Path(trainer.args.output_dir)):
+    ready.model.activation_checkpointing_enable(ready.args.gradient_checkpointing_kwargs)  # as the trainer will
+    with ready.accelerator.autocast(), understood(Path(ready.args.output_dir)):
         seconds, peak = estimate.pass_seconds(
-            trainer.model.train(), inputs | {"fused_lm_head": True}, lambda found: -found.log_probs.sum(), place
+            ready.model.train(), inputs | {"fused_lm_head": True}, lambda found: -found.log_probs.sum(), place
         )  # fmt: skip
     total = seconds * tuning.schedule.accumulate * steps
     log(
