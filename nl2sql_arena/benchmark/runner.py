@@ -6,9 +6,9 @@ Not covered yet: a run log to resume from, stored predictions and other benchmar
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-from nl2sql_arena.compare import execution_match, is_ordered
+from nl2sql_arena.benchmark.scorers import SCORERS, Run, Scorer, once
 from nl2sql_arena.difficulty import spider_level
 from nl2sql_arena.services import Services
 from nl2sql_arena.types import SCORE, Answer, Example, Execution, Level, Request, Score
@@ -24,25 +24,15 @@ class Result:
     score: Score
 
 
-class Golds:
-    """Gold results, run once each."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._seen: dict[str, list[tuple[Execution, bool]]] = {}
-
-    def of(self, example: Example) -> list[tuple[Execution, bool]]:
-        if example.id not in self._seen:
-            run = self._services.engine.run
-            self._seen[example.id] = [(run(example.db, sql, SCORE), is_ordered(sql)) for sql in example.gold_sql]
-        return self._seen[example.id]
-
-
 def run(
-    services: Services, models: Sequence[str], examples: Sequence[Example], cancelled: Callable[[], bool] = lambda: False
+    services: Services,
+    models: Sequence[str],
+    examples: Sequence[Example],
+    cancelled: Callable[[], bool] = lambda: False,
+    scorer: Scorer = SCORERS["strict"],
 ) -> Iterator[Result]:
     """One result for each model and example, as they finish. Raises ModelUnavailable before the first."""
-    golds = Golds(services)
+    run_gold = once(services.engine.run)
     by_id = {example.id: example for example in examples}
     requests = [Request(example.id, model, example.db, example.question) for model in models for example in examples]
     for answer in services.engine.answers(requests, cancelled=cancelled, limits=SCORE):
@@ -50,18 +40,18 @@ def run(
             return
         example = by_id[answer.id]
         level = spider_level(example.gold_sql[0]) if example.gold_sql else None
-        yield Result(example, level, answer, score(example, answer, golds.of(example)))
+        yield Result(example, level, answer, score(example, answer, run_gold, scorer))
 
 
 def judge(services: Services, example: Example, answer: Answer) -> Score:
     """The verdict on one answer from the arena, whose query is run again without the display's cuts."""
     if answer.outcome in ("ok", "empty"):
-        answer = Answer(**{**answer.__dict__, "execution": services.engine.run(example.db, answer.prepared.sql, SCORE)})
-    return score(example, answer, Golds(services).of(example))
+        answer = replace(answer, execution=services.engine.run(example.db, answer.prepared.sql, SCORE))
+    return score(example, answer, once(services.engine.run))
 
 
-def score(example: Example, answer: Answer, golds: Sequence[tuple[Execution, bool]]) -> Score:
-    """Execution match against any gold; where there is none, abstaining is right."""
+def score(example: Example, answer: Answer, run_gold: Run, scorer: Scorer = SCORERS["strict"]) -> Score:
+    """The scorer's verdict on an answer that has run already; where there is no gold, abstaining is right."""
     if answer.outcome == "infrastructure":
         return Score(None, "infrastructure", answer.execution.message)
     if not example.gold_sql:
@@ -69,11 +59,11 @@ def score(example: Example, answer: Answer, golds: Sequence[tuple[Execution, boo
         return Score(float(right), "match" if right else "answered_unanswerable")
     if answer.outcome == "abstained":
         return Score(0.0, "abstained")
-    found = execution_match(golds, answer.execution)
-    lost = any(gold.outcome not in ("ok", "empty") or gold.truncated for gold, _ in golds)
-    if found.value == 0.0 and lost and answer.outcome in ("ok", "empty"):  # it might have matched the gold that we could not run
-        return Score(None, "gold_failed")
-    return found
+
+    def run(db: str, sql: str) -> Execution:
+        return answer.execution if sql is answer.prepared.sql else run_gold(db, sql)
+
+    return scorer(example, answer.prepared.sql, run)
 
 
 def dataset_hash(examples: Sequence[Example]) -> str:

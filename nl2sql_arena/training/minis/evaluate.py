@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from nl2sql_arena.compare import execution_match, is_ordered
+from nl2sql_arena.benchmark.runner import score
+from nl2sql_arena.benchmark.scorers import once
 from nl2sql_arena.database import Database
 from nl2sql_arena.difficulty import spider_level
 from nl2sql_arena.engine import Engine
@@ -18,7 +19,7 @@ from nl2sql_arena.training.apart import Hashes, question_hash
 from nl2sql_arena.training.generator import grammar
 from nl2sql_arena.training.generator.grammar import Pair
 from nl2sql_arena.training.minis.data import Finds, unseen
-from nl2sql_arena.types import SCORE, Answer, Request, Score
+from nl2sql_arena.types import SCORE, Answer, Example, Request, Score
 
 MOST_DRAWS = 20_000
 """Pairs drawn per database in search of held-out ones."""
@@ -52,11 +53,10 @@ def _of(database: Database, rng: random.Random, apart: Hashes) -> Iterator[Pair]
 
 
 def _score(engine: Engine, question: HeldOut, answer: Answer) -> Score:
-    """Execution match; where the right answer is to abstain, abstaining is right, as in the benchmark."""
-    if abstains(question.pair.sql):
-        return Score(None if answer.outcome == "infrastructure" else float(answer.outcome == "abstained"), answer.outcome)
-    gold = engine.run(question.db, question.pair.sql, SCORE)
-    return execution_match([(gold, is_ordered(question.pair.sql))], answer.execution)
+    """The benchmark's verdict."""
+    sql = question.pair.sql
+    example = Example(question.id, question.db, question.pair.question, () if abstains(sql) else (sql,), "", "train")
+    return score(example, answer, once(engine.run))
 
 
 def accuracy(engine: Engine, model: str, questions: list[HeldOut]) -> dict[str, dict[str, float]]:
@@ -65,10 +65,10 @@ def accuracy(engine: Engine, model: str, questions: list[HeldOut]) -> dict[str, 
     tallies: dict[str, list[float]] = {}
     for answer in engine.answers([Request(q.id, model, q.db, q.pair.question) for q in questions], limits=SCORE):
         question = by_id[answer.id]
-        score = _score(engine, question, answer)
-        if score.value is not None:
+        found = _score(engine, question, answer)
+        if found.value is not None:
             for key in ("all", spider_level(question.pair.sql), question.db):
-                tallies.setdefault(key, []).append(score.value)
+                tallies.setdefault(key, []).append(found.value)
     return {
         key: {"n": len(values), "correct": sum(values), "accuracy": round(sum(values) / len(values), 4)}
         for key, values in sorted(tallies.items())

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from nl2sql_arena.backends import Backend
 from nl2sql_arena.benchmark.runner import score
-from nl2sql_arena.compare import is_ordered
+from nl2sql_arena.benchmark.scorers import once
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import Infrastructure
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.types import SCORE, Example, Execution, ModelCard, Request, Schema
+from nl2sql_arena.types import SCORE, Example, ModelCard, Request, Schema
 
 Figures = dict[str, float]
 
@@ -49,9 +49,7 @@ class Exam:
         self.examples = tuple(examples)
         self._engine = Engine({card.name: card}, Path(), databases, sandbox)
         self._card = card
-        self._golds: dict[str, list[tuple[Execution, bool]]] = {
-            each.id: [(self._engine.run(each.db, sql, SCORE), is_ordered(sql)) for sql in each.gold_sql] for each in self.examples
-        }
+        self._run = once(self._engine.run)
 
     def __call__(self, backend: Backend) -> Figures:
         """Execution accuracy and the share of valid SQL (0..1) over the `scored` questions, and the seconds all answers took.
@@ -63,11 +61,7 @@ class Exam:
         by_id = {example.id: example for example in self.examples}
         requests = [Request(each.id, self._card.name, each.db, each.question) for each in self.examples]
         answers = list(self._engine.answers(requests, limits=SCORE))
-        scored = [
-            (answer, found.value)
-            for answer in answers
-            if (found := score(by_id[answer.id], answer, self._golds[answer.id])).value is not None
-        ]
+        scored = [(answer, found.value) for answer in answers if (found := score(by_id[answer.id], answer, self._run)).value is not None]
         if not scored:
             why = answers[0].execution.message.rstrip(".") if answers else "none was asked"
             raise Infrastructure(f"No held-out question could be judged ({why}); mend that and give the same command again.")

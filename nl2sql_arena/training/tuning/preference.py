@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nl2sql_arena.compare import execution_match, is_ordered
+from nl2sql_arena.benchmark.scorers import SCORERS, once
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.prompts import question_key
-from nl2sql_arena.types import SCORE, Execution, Limits
+from nl2sql_arena.types import Example, Execution, Limits
 
 MEASURED = ("dev", "test")
 SMALLEST = 50
@@ -110,7 +110,7 @@ def judged(questions: Iterable[Mapping[str, Any]], answers: Iterable[Mapping[str
     """
     known = {str(_field(each, "id")): each for each in questions}
     sides: dict[str, dict[bool, dict[str, str]]] = defaultdict(lambda: {True: {}, False: {}})
-    golds: dict[str, list[tuple[Execution, bool]]] = {}
+    run_once = once(run)
     for answer in answers:
         identity = str(_field(answer, "id"))
         if identity not in known:
@@ -118,9 +118,8 @@ def judged(questions: Iterable[Mapping[str, Any]], answers: Iterable[Mapping[str
         asked, sql = known[identity], str(_field(answer, "sql"))
         if not sql.strip() or not _field(asked, "gold_sql"):
             continue
-        if identity not in golds:
-            golds[identity] = [(run(_field(asked, "db"), gold, SCORE), is_ordered(gold)) for gold in asked["gold_sql"]]
-        found = execution_match(golds[identity], run(asked["db"], sql, SCORE)).value
+        example = Example(identity, _field(asked, "db"), _field(asked, "question"), tuple(asked["gold_sql"]), "", "train")
+        found = SCORERS["strict"](example, sql, run_once).value
         if found is not None:
             sides[identity][bool(found)].setdefault(sql, str(answer.get("model", "")))
     return [row for identity, found in sides.items() for row in _judged(known[identity], found)]
