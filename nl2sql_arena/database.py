@@ -235,12 +235,12 @@ class Database:
 
 def build_from(folder: Path, data: Path, target: Path) -> None:
     """Build `target` from a folder's schema.sql and the CSV files in `data`, whole or not at all. Raises BadDatabase."""
-    with _whole(target) as draft, closing(connect_trusted(draft, read_only=False)) as connection:
+    with whole(target) as draft, closing(connect_trusted(draft, read_only=False)) as connection:
         _load(connection, folder / "schema.sql", data)
 
 
 @contextmanager
-def _whole(target: Path) -> Iterator[Path]:
+def whole(target: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of `target` when the block has ended well."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")

@@ -6,8 +6,9 @@ can make sqlglot slow, so text of a stranger is read only inside the sandbox's w
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
@@ -72,6 +73,19 @@ def read(text: str) -> Described:
         else:
             notes["a statement that creates no table left out"] = None
     return Described(tuple(referenced_first(with_known_keys(list(tables.values())))), rows, tuple(notes))
+
+
+def tables_of(found: Iterable[Mapping[str, Any]]) -> tuple[Table, ...]:
+    """Tables that a worker described, as records; it is not trusted with more than what these can hold."""
+    return tuple(
+        Table(
+            each["name"],
+            tuple(Column(**column | {"type": column["type"] if is_type(column["type"]) else "VARCHAR"}) for column in each["columns"]),
+            tuple(each["primary_key"]),
+            tuple(ForeignKey(tuple(key["columns"]), key["table"], tuple(key["references"])) for key in each["foreign_keys"]),
+        )
+        for each in found
+    )
 
 
 def with_known_keys(tables: Sequence[Table]) -> list[Table]:

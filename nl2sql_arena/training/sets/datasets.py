@@ -22,13 +22,13 @@ from pathlib import Path
 
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput
+from nl2sql_arena.published.files import build_file
+from nl2sql_arena.published.invented_rows import invented
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.training.apart import measured_on
 from nl2sql_arena.training.pairs import TrainingPair
 from nl2sql_arena.training.sets import gate, loaders, overlap
-from nl2sql_arena.training.sets.files import build_file
 from nl2sql_arena.training.sets.gate import Judged
-from nl2sql_arena.training.sets.invented_rows import invented
 from nl2sql_arena.training.sets.loaders import Order, Published
 from nl2sql_arena.types import SCORE, Example, Schema
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from nl2sql_arena import ddl
+from nl2sql_arena.published.sqlite_files import SAMPLE, convert
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.training.sets.loaders import Collection, Published
-from nl2sql_arena.training.sets.sqlite_files import convert
-from nl2sql_arena.types import Column, ForeignKey, Schema, Table
+from nl2sql_arena.types import Schema
 
 BATCH = 40
 """Queries that one job of a worker judges."""
@@ -81,7 +81,7 @@ def _groups(rows: Sequence[Published], source: str, folder: Path) -> Iterator[_G
         if sqlite:
             name = f"{name}-{_slug(sqlite.stem)}"
             file = folder / f"{name}.duckdb"
-            text = ddl.written(convert(sqlite, file))  # noqa: PLW2901  the file's own tables are better than what is said of them
+            text = ddl.written(convert(sqlite, file, SAMPLE))  # noqa: PLW2901  the file's own tables are better than what is said of them
         for start in range(0, len(found), TOGETHER):
             some = found[start : start + TOGETHER]
             yield _Group(tuple(some), tuple(rows[place] for place in some), text, file, name)
@@ -124,30 +124,18 @@ def _item(collection: Collection, group: _Group) -> dict[str, Any]:
 
 
 def _read(source: str, group: _Group, verdict: dict[str, Any]) -> Iterator[Judged]:
-    """What a worker says, as records; a worker is not trusted with more than what these can hold."""
-    tables = _tables(verdict["tables"])
+    """What a worker says, as records."""
+    tables = ddl.tables_of(verdict["tables"])
     rows = {name: [tuple(row) for row in found] for name, found in verdict["rows"].items() if found}
     for row, each in zip(group.rows, verdict["queries"], strict=True):
         question = " ".join(row.question.split())
-        own = tables if each["tables"] is None else _tables(each["tables"])
+        own = tables if each["tables"] is None else ddl.tables_of(each["tables"])
         name = group.name if group.file else f"{group.name}-{_hash(repr((own, rows)))}"
         reason = each["reason"] or ("" if question and each["sql"].strip() else NOTHING)
         yield Judged(
             source, question, each["sql"], Schema(name, own), reason, tuple(each["repairs"]), tuple(verdict["notes"]),
             rows or None, group.file, each["found"],
         )  # fmt: skip
-
-
-def _tables(found: list[dict[str, Any]]) -> tuple[Table, ...]:
-    return tuple(
-        Table(
-            each["name"],
-            tuple(Column(**column | {"type": column["type"] if ddl.is_type(column["type"]) else "VARCHAR"}) for column in each["columns"]),
-            tuple(each["primary_key"]),
-            tuple(ForeignKey(tuple(key["columns"]), key["table"], tuple(key["references"])) for key in each["foreign_keys"]),
-        )
-        for each in found
-    )
 
 
 def _slug(name: str) -> str:

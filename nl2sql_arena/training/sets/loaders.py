@@ -5,22 +5,17 @@ from the hub; Spider and BIRD come with databases that the hub does not hold: th
 Not covered: evidence that these sets are what their cards say; sizes and licences stand in docs/fine-tuning.md.
 """
 
-import csv
-import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from nl2sql_arena import ddl
-from nl2sql_arena.database import read_parquet
 from nl2sql_arena.errors import BadInput
+from nl2sql_arena.published.records import Row, records, schema
 from nl2sql_arena.training.generator import grammar
-from nl2sql_arena.types import Column, ForeignKey, Table
 
-Row = Mapping[str, Any]
 PAIRS_A_WORLD = 20
 MISSING = 0
 """Stands for a field that a row does not have; an empty one may be NULL."""
@@ -29,7 +24,6 @@ GENERATED = 10_000
 SUFFIXES = (".parquet", ".jsonl", ".json", ".csv")
 SPLITS = ("train", "test", "dev", "validation", "valid")
 ANY_DIALECT = ("duckdb", "postgres", "mysql", "sqlite")
-SPIDER_TYPES = {"number": "DOUBLE", "boolean": "VARCHAR", "time": "VARCHAR", "text": "VARCHAR"}
 
 
 @dataclass(frozen=True)
@@ -156,40 +150,6 @@ def fetched(hub: str) -> Path:
         raise BadInput(f"{hub} cannot be fetched from the hub ({reason}); download it elsewhere and give its folder as path.") from problem
 
 
-def records(path: Path) -> Iterator[Row]:
-    """The rows of a JSON, JSONL, CSV or Parquet file. Raises BadInput naming the file, and the line of a JSONL."""
-    if path.suffix == ".parquet":
-        yield from read_parquet(path)
-        return
-    try:
-        if path.suffix == ".csv":
-            csv.field_size_limit(10_000_000)
-            with path.open(encoding="utf-8", newline="") as lines:
-                yield from csv.DictReader(lines)
-            return
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise BadInput(f"{path} cannot be read ({problem}); give the file as its authors publish it.") from problem
-    if path.suffix == ".jsonl" or text.lstrip().startswith("{"):
-        yield from (_object(line, path, number) for number, line in enumerate(text.splitlines(), 1) if line.strip())
-        return
-    try:
-        found = json.loads(text)
-    except ValueError as problem:
-        raise BadInput(f"{path} is not JSON ({problem}); download it again.") from problem
-    yield from (row for row in found if isinstance(row, dict))
-
-
-def _object(line: str, path: Path, number: int) -> Row:
-    try:
-        row: Row = json.loads(line)
-    except ValueError as problem:
-        raise BadInput(f"{path} line {number} is not JSON ({problem}); correct or remove it.") from problem
-    if not isinstance(row, dict):
-        raise BadInput(f"{path} line {number} is not an object; correct or remove it.")
-    return row
-
-
 def _files(path: Path, split: str) -> list[Path]:
     """The file itself; of a folder's files those of the split, or all when none is named after a split and "train" is asked for."""
     if path.is_file():
@@ -235,7 +195,7 @@ def _with_databases(
     found = [path for path in (folder / each for each in wanted) if path.is_file()]
     if not found:
         raise BadInput(f"{folder} holds no {' or '.join(wanted) or f'file of the split {order.split}'}; give {name}'s own folder as path.")
-    schemas = {row["db_id"]: ddl.written(_schema(row)) for each in tables if (folder / each).is_file() for row in records(folder / each)}
+    schemas = {row["db_id"]: ddl.written(schema(row)) for each in tables if (folder / each).is_file() for row in records(folder / each)}
     databases = {path.stem: path for each in folders for path in (folder / each).glob("*/*.sqlite")}
     return Collection(_asked(found, sql, schemas, databases), ("sqlite", "duckdb"), guessed=not databases)
 
@@ -250,27 +210,3 @@ def _asked(files: Sequence[Path], sql: str, schemas: Mapping[str, str], database
                 raise BadInput(f"{path} row {number} is about '{db}', of which there is no schema; add its tables file or database.")
             evidence = str(row.get("evidence") or "").strip()
             yield Published(f"{question.strip()} {evidence}".strip(), query, schemas.get(db, ""), databases.get(db))
-
-
-def _schema(row: Row) -> list[Table]:
-    """One database of a tables.json. Raises BadInput."""
-    try:
-        columns = [(table, str(name), kind) for (table, name), kind in zip(row["column_names_original"], row["column_types"], strict=True)]
-        primary = {index for keys in row["primary_keys"] for index in (keys if isinstance(keys, list) else [keys])}
-        names = [str(name) for name in row["table_names_original"]]
-        keys = [
-            (columns[mine][0], ForeignKey((columns[mine][1],), names[columns[theirs][0]], (columns[theirs][1],)))
-            for mine, theirs in row["foreign_keys"]
-        ]
-        return [
-            Table(
-                name,
-                tuple(Column(each, SPIDER_TYPES.get(kind, "VARCHAR")) for table, each, kind in columns if table == number),
-                tuple(columns[index][1] for index in sorted(primary) if columns[index][0] == number),
-                tuple(key for table, key in keys if table == number),
-            )
-            for number, name in enumerate(names)
-        ]
-    except (KeyError, IndexError, TypeError, ValueError) as problem:
-        name = row.get("db_id")
-        raise BadInput(f"The schema of '{name}' is not as Spider and BIRD write it ({problem}); download it again.") from problem

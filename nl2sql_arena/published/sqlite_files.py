@@ -1,12 +1,12 @@
-"""SQLite databases of published sets -> DuckDB files of our own making, at most `MOST_ROWS` rows a table.
+"""SQLite databases of published sets -> DuckDB files of our own making, whole or as a sample of `most` rows a table.
 
 The file is only read, as data; every statement is ours. SQLite lets any value into any column, so a declared type is kept only if all
-values fit it. What is built is a sample: gold and prediction are compared on the same rows, but not on all that the authors had.
+values fit it. Of a sample, gold and prediction are compared on the same rows, but not on all that the authors had.
 """
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -15,45 +15,49 @@ from urllib.parse import quote
 
 from nl2sql_arena import ddl
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.training.sets.files import build_file
+from nl2sql_arena.published.files import build_file
 from nl2sql_arena.types import Column, ForeignKey, Table
 
-MOST_ROWS = 10_000
+SAMPLE = 10_000
+"""Rows of a table that are enough to tell whether a query runs and finds something."""
 INTEGER = 2**31
 MOMENTS = {"DATE": r"\d{4}-\d\d-\d\d", "TIMESTAMP": r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?"}
 
 
-def convert(source: Path, target: Path) -> list[Table]:
+def convert(source: Path, target: Path, most: int = 0) -> list[Table]:
     """Build the DuckDB file `target` from the tables of an SQLite file; returns them, referenced ones first. Raises BadInput."""
-    tables, rows = [], {}
     try:
         with closing(sqlite3.connect(f"file:{quote(str(source.resolve()))}?mode=ro&immutable=1", uri=True)) as connection:
             connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             listed = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-            for (name,) in listed.fetchall():
-                table, found = _read(connection, name)
-                tables.append(table)
-                rows[name] = found
+            tables = [_table(connection, name, most or -1) for (name,) in listed.fetchall()]
+            ordered = ddl.referenced_first(ddl.with_known_keys(tables))
+            build_file(target, ordered, {table.name: _rows(connection, table, most or -1) for table in tables})
     except sqlite3.Error as problem:
         raise BadInput(f"{source} is not a readable SQLite database ({problem}); unpack it again.") from problem
-    ordered = ddl.referenced_first(ddl.with_known_keys(tables))
-    build_file(target, ordered, rows)
     return ordered
 
 
-def _read(connection: sqlite3.Connection, name: str) -> tuple[Table, list[ddl.Row]]:
-    """A table and its rows as text; a column has its declared type if all values fit it."""
+def _table(connection: sqlite3.Connection, name: str, most: int) -> Table:
+    """A table as its first `most` rows allow to describe it: a column has its declared type if all values fit it."""
     described = connection.execute('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', [name]).fetchall()
-    wanted = ", ".join(_quoted(column[0]) for column in described)
-    values = connection.execute(f"SELECT {wanted} FROM {_quoted(name)} LIMIT {MOST_ROWS}").fetchall()
-    kinds = [_type(declared, [row[i] for row in values]) for i, (_, declared, _, _) in enumerate(described)]
-    columns = tuple(Column(each, kind, nullable=not needed) for (each, _, needed, _), kind in zip(described, kinds, strict=True))
+    columns = []
+    for each, declared, needed, _ in described:
+        found = connection.execute(f"SELECT DISTINCT v FROM (SELECT {_quoted(each)} AS v FROM {_quoted(name)} LIMIT ?)", [most])
+        columns.append(Column(each, _type(declared, [value for (value,) in found]), nullable=not needed))
     primary = tuple(each for _, each in sorted((place, each) for each, _, _, place in described if place))
     keys: dict[int, list[tuple[str, str, str]]] = {}
     for number, other, mine, theirs in connection.execute('SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?)', [name]):
         keys.setdefault(number, []).append((other, mine, theirs or ""))
     foreign = tuple(ForeignKey(tuple(m for _, m, _ in parts), parts[0][0], tuple(t for _, _, t in parts)) for parts in keys.values())
-    return Table(name, columns, primary, foreign), [tuple(map(_text, row)) for row in values]
+    return Table(name, tuple(columns), primary, foreign)
+
+
+def _rows(connection: sqlite3.Connection, table: Table, most: int) -> Iterator[ddl.Row]:
+    """A table's rows as text, read as they are asked for."""
+    wanted = ", ".join(_quoted(column.name) for column in table.columns)
+    for row in connection.execute(f"SELECT {wanted} FROM {_quoted(table.name)} LIMIT ?", [most]):
+        yield tuple(map(_text, row))
 
 
 def _type(declared: str, values: Iterable[Any]) -> str:

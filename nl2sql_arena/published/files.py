@@ -1,0 +1,24 @@
+"""DuckDB files that queries are executed on, built by our own statements from tables and rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+from nl2sql_arena import ddl
+from nl2sql_arena.database import connect_trusted, whole
+from nl2sql_arena.types import Table
+
+ROWS_AT_ONCE = 500
+
+
+def build_file(target: Path, tables: Sequence[Table], rows: Mapping[str, Iterable[ddl.Row]]) -> None:
+    """A DuckDB file with the tables and rows, whole or not at all; values are cast to their columns' types."""
+    with whole(target) as draft, closing(connect_trusted(draft, read_only=False)) as connection:
+        for statement in ddl.create_statements(tables):
+            connection.execute(statement)
+        for table in tables:
+            left = iter(rows.get(table.name, ()))
+            while some := list(islice(left, ROWS_AT_ONCE)):
+                connection.execute(ddl.insert_statement(table.name, some))
+        connection.execute("CHECKPOINT")
