@@ -22,12 +22,15 @@ from nl2sql_arena.types import Table
 
 ALIAS = "memory"
 QUERY = re.compile(r"\(*\s*(?:SELECT|WITH|FROM|VALUES|PIVOT|UNPIVOT)\b", re.IGNORECASE)
-SPACES = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")|--[^\n]*|\s+""")
+BLANKS = re.compile(r"""(\b[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\2\$)|--[^\n]*|/\*.*?\*/|\s+""", re.DOTALL)
+"""Comments and white space, or, as the first group, quoted text in which they are none."""
 REASONS = {
     "syntax": "does not parse", "catalog": "names what its schema lacks", "type": "types do not fit", "other": "does not bind",
     "refused": "refused by the sandbox", "timeout": "too slow", "memory": "needs too much memory",
 }  # fmt: skip
 """Why a query is dropped, by the kind of its error or its outcome."""
+UNREAD = frozenset({"timeout", "memory"})
+"""Those after which sqlglot was not asked."""
 NO_SCHEMA = "its schema cannot be built"
 
 
@@ -100,8 +103,8 @@ def check(items: Sequence[Mapping[str, Any]], seconds: float) -> list[dict[str, 
 
     An item has `ddl` (statements), `path` (a file that holds its tables and rows, else ""), `dialects` (to read its queries in, best
     first), `guessed` (whether its types are guesses that a query may correct) and `queries` (texts). A verdict has `tables`, `rows` by
-    table and `notes`, and for each query `sql`, `reason` (empty: it runs), `repairs`, `tables` (None: the item's) and `found` (whether it
-    finds a row; None: there are none to find).
+    table and `notes`, and for each query `sql` (empty: too odd to be read), `reason` (empty: it runs), `repairs`, `tables` (None: the
+    item's) and `found` (whether it finds a row; None: there are none to find).
     """
     bench = Bench(seconds)
     try:
@@ -120,7 +123,7 @@ def _verdict(bench: Bench, item: Mapping[str, Any]) -> dict[str, Any]:
         bench.close()
         described, rows = ddl.Described((), {}), {}
     if not described.tables:
-        return {"tables": [], "rows": {}, "notes": [], "queries": [_dropped(sql, NO_SCHEMA) for sql in item["queries"]]}
+        return {"tables": [], "rows": {}, "notes": [], "queries": [_dropped(NO_SCHEMA) for _ in item["queries"]]}
     misfits = sum(map(len, described.rows.values())) > sum(map(len, rows.values())) and not item["path"]
     return {
         "tables": [asdict(table) for table in described.tables],
@@ -130,7 +133,7 @@ def _verdict(bench: Bench, item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _dropped(sql: str, reason: str) -> dict[str, Any]:
+def _dropped(reason: str, sql: str = "") -> dict[str, Any]:
     return {"sql": sql, "reason": reason, "repairs": [], "tables": None, "found": None}
 
 
@@ -140,9 +143,9 @@ def _judged(
     """One query, mended if it must be; its database is laid out anew when the last query broke or changed it."""
     text, rest = first_statement(sql)
     if rest.strip(" \n\t\r;"):
-        return _dropped(sql, "more than one statement")
-    if not QUERY.match(text):
-        return _dropped(sql, "not a query")
+        return _dropped("more than one statement")
+    if not QUERY.match(_on_one_line(text)):
+        return _dropped("not a query")
     if bench.connection is None or bench.tables != tables:
         bench.lay(path, tables, rows)
     with execution.alarm(bench.open(path), bench.seconds):
@@ -151,20 +154,20 @@ def _judged(
         if not trouble:
             sql, trouble, found = _settled(bench, sql, bool(item["path"]) or any(rows.values()))
     if trouble:
-        return _dropped(sql, REASONS[trouble.why])
+        return _dropped(REASONS[trouble.why], sql)
     changed = None if bench.tables == tables else [asdict(table) for table in bench.tables]
     return {"sql": sql, "reason": "", "repairs": repairs, "tables": changed, "found": found}
 
 
 def _mended(bench: Bench, text: str, rows: Rows, item: Mapping[str, Any]) -> tuple[str, list[str], Trouble | None]:
-    """The first reading of the text that binds, with its repairs; else the first reading and what is wrong with it."""
+    """The first reading of the text that binds, with its repairs; else the first reading, if it was read, and what is wrong with it."""
     failed: tuple[str, list[str], Trouble] | None = None
     tables = bench.tables
     for sql, repairs in _readings(text, item["dialects"], bench.names):
         mended, done, trouble = _repaired(bench, sql, rows, bool(item["guessed"]))
         if trouble is None:
             return mended, repairs + done, None
-        failed = failed or (mended, repairs + done, trouble)
+        failed = failed or ("" if trouble.why in UNREAD else mended, repairs + done, trouble)
         if bench.connection is None or bench.tables != tables:
             bench.lay(bench.path, tables, rows)
     return failed or (text, [], Trouble("syntax"))
@@ -190,11 +193,16 @@ def _readings(text: str, dialects: Sequence[str], names: Names) -> Iterator[tupl
     """The text as each dialect reads it, in DuckDB's words. DuckDB's own is taken as it stands, for sqlglot drops what it does not know."""
     for dialect in dialects:
         if dialect == "duckdb":
-            yield SPACES.sub(lambda match: match[1] or " ", text).strip(), []
+            yield _on_one_line(text), []
             continue
         with suppress(mending.UnreadableError):
             sql, repairs = mending.translated(text, dialect, names)
             yield sql, repairs + ([f"translated from {dialect}"] if dialect != dialects[0] else [])
+
+
+def _on_one_line(text: str) -> str:
+    """The text without comments, blanks between its words alone."""
+    return BLANKS.sub(lambda match: match[1] or " ", text).strip()
 
 
 def _repaired(bench: Bench, sql: str, rows: Rows, guessed: bool) -> tuple[str, list[str], Trouble | None]:
@@ -219,7 +227,7 @@ def _foreseen(bench: Bench, sql: str, rows: Rows) -> list[str]:
     tables = bench.tables
     with suppress(mending.UnreadableError):
         _, done = _types(bench, sql, rows)
-        if done and bench.trouble(sql)[0] is None:
+        if mending.TYPES in done and bench.trouble(sql)[0] is None:
             return done
     if bench.tables != tables:
         bench.lay(bench.path, tables, rows)
@@ -232,12 +240,14 @@ def _quotes(bench: Bench, sql: str, _rows: Rows) -> tuple[str, list[str]]:
 
 
 def _types(bench: Bench, sql: str, rows: Rows) -> tuple[str, list[str]]:
-    """Types are guesses: those that the query needs are put in their place."""
-    tables = mending.retyped(sql, bench.tables)
-    if tables == bench.tables:
+    """Types are guesses: those that the query needs are put in their place, unless a row shows that they are none."""
+    before, tables = bench.tables, mending.retyped(sql, bench.tables)
+    if tables == before:
         return sql, []
-    bench.lay(bench.path, tables, rows)
-    return sql, [mending.TYPES]
+    if bench.lay(bench.path, tables, rows) == rows:
+        return sql, [mending.TYPES]
+    bench.lay(bench.path, before, rows)
+    return _casts(bench, sql, rows)
 
 
 def _casts(bench: Bench, sql: str, _rows: Rows) -> tuple[str, list[str]]:

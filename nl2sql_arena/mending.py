@@ -5,6 +5,7 @@ mended is dropped rather than shown. Pure; like `sql` it runs on a stranger's te
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from nl2sql_arena.schema import short_type
-from nl2sql_arena.sql import Names, translate
+from nl2sql_arena.sql import Names, is_integer, translate
 from nl2sql_arena.types import Table
 
 QUOTES = "text in double quotes read as a value"
@@ -25,6 +26,11 @@ ANY_CASE = "LIKE, which ignores case in SQLite, written as ILIKE"
 NULL_ORDER = "order of NULLs left to DuckDB"
 NUMBERS = frozenset({"int", "num"})
 NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*")
+UNITS = frozenset(
+    f"{unit}{s}"
+    for unit in "MICROSECOND MILLISECOND SECOND MINUTE HOUR DAY WEEK MONTH QUARTER YEAR DECADE CENTURY MILLENNIUM".split()
+    for s in ("", "S")
+)
 ORDERED = (exp.GT, exp.GTE, exp.LT, exp.LTE)
 EQUAL = (exp.EQ, exp.NEQ)
 SUMS = (exp.Sum, exp.Avg)
@@ -64,6 +70,7 @@ def translated(sql: str, dialect: str, names: Names) -> tuple[str, list[str]]:
         raise UnreadableError from problem
     if not isinstance(tree, exp.Query):
         raise UnreadableError
+    _keep_divisions(tree, names)
     repairs = []
     if dialect == "sqlite":
         for like in list(tree.find_all(exp.Like)):
@@ -77,6 +84,18 @@ def translated(sql: str, dialect: str, names: Names) -> tuple[str, list[str]]:
     return tree.sql("duckdb", comments=False), list(dict.fromkeys(repairs))
 
 
+def _keep_divisions(tree: exp.Expr, names: Names) -> None:
+    """Have integers divided without a fraction where the author's dialect does so, and NULLIF around a divisor that may be zero alone."""
+    for node in reversed(list(tree.find_all(exp.Div))):  # inner ones first: whether a/b/c divides integers depends on a/b
+        divisor = node.expression
+        if isinstance(divisor, exp.Literal) and NUMBER.fullmatch(divisor.name) and float(divisor.name):
+            node.set("safe", False)
+        if node.args.get("typed") and is_integer(node.this, names) and is_integer(divisor, names):
+            if node.args.get("safe"):
+                divisor = exp.Nullif(this=divisor, expression=exp.Literal.number(0))
+            node.replace(exp.IntDiv(this=node.this, expression=divisor))
+
+
 def _read(sql: str) -> exp.Expr:
     """The tree of a query that sqlglot writes again without loss."""
     try:
@@ -84,6 +103,8 @@ def _read(sql: str) -> exp.Expr:
     except (SqlglotError, ValueError, RecursionError) as problem:
         raise UnreadableError from problem
     if tree.find(exp.ToChar):  # its format would be dropped
+        raise UnreadableError
+    if any(span.unit and span.unit.name.upper() not in UNITS for span in tree.find_all(exp.Interval)):  # '5 min' would be 5 seconds
         raise UnreadableError
     return tree
 
@@ -137,7 +158,10 @@ def cast(sql: str, tables: Sequence[Table]) -> tuple[str, list[str]]:
 
 
 def grouped(sql: str, tables: Sequence[Table]) -> tuple[str, list[str]]:
-    """The query with selected columns added to a GROUP BY that holds their table's whole primary key, on which they depend."""
+    """The query with selected columns added to a GROUP BY that holds their table's whole primary key, on which they depend.
+
+    A table that is read twice is left alone: of one row's key the other row's columns know nothing.
+    """
     tree, repairs = _read(sql), []
     keys = {table.name.lower(): {name.lower() for name in table.primary_key} for table in tables if table.primary_key}
     kinds = {(table.name.lower(), column.name.lower()): "" for table in tables for column in table.columns}
@@ -146,8 +170,9 @@ def grouped(sql: str, tables: Sequence[Table]) -> tuple[str, list[str]]:
         if not group:
             continue
         aliases = {each.alias_or_name.lower(): each.name.lower() for each in select.find_all(exp.Table)}
-        by = [_key(column, aliases, kinds) for column in group.find_all(exp.Column)]
-        whole = {table for table, names in keys.items() if {(table, name) for name in names} <= set(by)}
+        by = [_key(column, aliases, kinds) for column in group.expressions if isinstance(column, exp.Column)]
+        once = {table for table, times in Counter(aliases.values()).items() if times == 1}
+        whole = {table for table in once & keys.keys() if {(table, name) for name in keys[table]} <= set(by)}
         for column in _ungrouped(select):
             key = _key(column, aliases, kinds)
             if key and key[0] in whole and key not in by:

@@ -170,7 +170,7 @@ def _whole_intervals(sql: str) -> str:
 
 def _postgres_meaning(node: exp.Expr, names: Names) -> exp.Expr:
     """What sqlglot 30 leaves different: integer division, to_char, unbounded numeric, SIMILAR TO, substring by pattern, every."""
-    if isinstance(node, exp.Div) and _is_integer(node.this, names) and _is_integer(node.expression, names):
+    if isinstance(node, exp.Div) and is_integer(node.this, names) and is_integer(node.expression, names):
         return exp.IntDiv(this=node.this, expression=node.expression)
     if isinstance(node, exp.Anonymous) and node.name.upper() == "TO_CHAR" and len(node.expressions) == 2 and node.expressions[1].is_string:
         value, style = node.expressions
@@ -244,11 +244,11 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def _is_integer(node: exp.Expr, names: Names) -> bool:
+def is_integer(node: exp.Expr, names: Names) -> bool:
     """Whether an expression is surely an integer, judged by names: PostgreSQL then divides without a fraction."""
     node = node.unnest()
     if isinstance(node, exp.Select):
-        return len(node.expressions) == 1 and _is_integer(node.expressions[0].unalias(), names)
+        return len(node.expressions) == 1 and is_integer(node.expressions[0].unalias(), names)
     if isinstance(node, exp.Literal):
         return node.is_int
     if isinstance(node, exp.Column):
@@ -258,14 +258,14 @@ def _is_integer(node: exp.Expr, names: Names) -> bool:
     if isinstance(node, exp.Count | exp.CountIf | exp.Length | exp.Extract):
         return not isinstance(node, exp.Extract)
     if isinstance(node, exp.Sum | exp.Max | exp.Min | exp.Neg | exp.Abs | exp.Filter | exp.Window | exp.Nullif):
-        return _is_integer(node.this, names)
+        return is_integer(node.this, names)
     if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Mod | exp.IntDiv):
-        return _is_integer(node.left, names) and _is_integer(node.right, names)
+        return is_integer(node.left, names) and is_integer(node.right, names)
     if isinstance(node, exp.Case):
         results = [branch.args["true"] for branch in node.args["ifs"]] + ([node.args["default"]] if node.args.get("default") else [])
-        return all(_is_integer(result, names) for result in results)
+        return all(is_integer(result, names) for result in results)
     if isinstance(node, exp.Coalesce):
-        return all(_is_integer(part, names) for part in [node.this, *node.expressions])
+        return all(is_integer(part, names) for part in [node.this, *node.expressions])
     return False
 
 

@@ -31,7 +31,7 @@ def question_hash(question: str) -> bytes:
 @cache
 def sql_hash(sql: str) -> bytes:
     """Of the query with its literals; case, layout, comments, and names that tables are given for short do not count."""
-    with suppress(SqlglotError):  # else its own text must do
+    with suppress(SqlglotError, RecursionError):  # else its own text must do
         sql = with_full_names(parse_one(sql, read="duckdb")).sql(dialect="duckdb", comments=False)
     return _hash(" ".join(sql.lower().replace(";", " ").split()))
 

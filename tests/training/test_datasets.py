@@ -11,10 +11,11 @@ import duckdb
 import pytest
 
 from nl2sql_arena import ddl
-from nl2sql_arena.database import Database
+from nl2sql_arena.database import Database, opened
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training.sets import datasets, loaders
+from nl2sql_arena.training.apart import sql_hash
+from nl2sql_arena.training.sets import datasets, loaders, overlap
 from nl2sql_arena.training.sets.datasets import Dataset, Source, build
 from nl2sql_arena.training.sets.loaders import Order, Published
 from nl2sql_arena.types import SCORE, ForeignKey
@@ -91,6 +92,21 @@ def test_motherduck_rows_are_read(tmp_path: Path) -> None:
     assert read(MOTHERDUCK, path) == [Published("q", "FROM hives", BEES)]
 
 
+def cellar(path: Path) -> Path:
+    """A database of one's own, with a comment, types of its own and names that need quotes."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("""
+            CREATE TYPE colour AS ENUM ('red', 'white');
+            CREATE TABLE growers (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL, village VARCHAR);
+            CREATE TABLE wines (id INTEGER PRIMARY KEY, grower_id INTEGER REFERENCES growers (id), label VARCHAR, colour colour,
+                price DECIMAL(8, 2), bottled DATE, "In Stock" INTEGER);
+            COMMENT ON COLUMN wines.price IS 'euros a bottle';
+            INSERT INTO growers SELECT i, 'Grower ' || i, ['Beaune', 'Jerez', 'Tokaj'][1 + i % 3] FROM range(12) t(i);
+            INSERT INTO wines SELECT i, i % 12, 'Label ' || i, ['red', 'white'][1 + i % 2], 4 + i, DATE '2015-01-01' + 40 * i::INTEGER, i
+                FROM range(60) t(i)""")
+    return path
+
+
 PUBLISHED: dict[str, Callable[[Path], Path | str]] = {
     B_MC2: lambda folder: jsonl(folder / "rows.jsonl", [ROW]),
     GRETEL: lambda folder: jsonl(
@@ -100,6 +116,7 @@ PUBLISHED: dict[str, Callable[[Path], Path | str]] = {
     "spider": lambda folder: spider(folder / "spider"),
     "bird": lambda folder: bird(folder),  # noqa: PLW0108  defined further down
     "generator": lambda folder: "",
+    "database": lambda folder: cellar(folder / "cellar.duckdb"),
 }
 """One small copy of each source, in the form in which its authors publish it."""
 
@@ -122,6 +139,8 @@ def test_every_source_gives_pairs_that_pass_the_gate(tmp_path: Path, name: str) 
         ("nothing-like-it", "", "no data source 'nothing-like-it'; use one of b-mc2/sql-create-context"),
         ("spider", "", "databases are not on the hub"),
         ("bird", "nowhere", "holds no train.json"),
+        ("database", "", "no database at ''; give a .duckdb file, or a folder"),
+        ("database", "nowhere", "no database at 'nowhere'"),
         (B_MC2, "nowhere", "holds no file of the split 'train'"),
     ],
 )
@@ -236,6 +255,60 @@ def test_the_generator_gives_pairs_with_rows_that_answer(tmp_path: Path) -> None
     assert 0 < len(found.held_out) <= 5
 
 
+# A database of one's own
+
+
+def test_a_database_of_one_s_own_is_learned_as_it_will_be_asked_and_stays_in_training(tmp_path: Path, sandbox: Sandbox) -> None:
+    path = cellar(tmp_path / "cellar.duckdb")
+    mix = [Source("database", str(path), most=300), Source("generator", most=100)]
+    found = made(mix, tmp_path, held_out=40)
+    about = [pair for pair in found.train if pair.source == "database"]
+    assert len(about) > 100
+    assert {pair.schema for pair in about} == {opened(path).schema()}
+    asked = [each for each in found.held_out if each.db == "cellar"]
+    assert 0 < len(asked) <= 20
+    assert len({each.db for each in found.held_out}) > 1
+    assert found.files["cellar"] == path  # read where it lies
+    trained = {overlap.skeleton(pair.sql) for pair in about}
+    for each in asked:
+        assert overlap.skeleton(each.gold_sql[0]) not in trained
+        assert sandbox.run(path, each.gold_sql[0], SCORE).outcome == "ok"
+
+
+def test_a_database_alone_is_examined_by_forms_of_query_that_are_not_trained(tmp_path: Path) -> None:
+    source = [Source("database", str(cellar(tmp_path / "cellar.duckdb")), most=200)]
+    found = made(source, tmp_path, held_out=10)
+    assert (len(found.held_out), {each.db for each in found.held_out}) == (10, {"cellar"})
+    whole = made(source, tmp_path)
+    assert not whole.held_out
+    assert len(whole.train) > len(found.train) + 9
+
+
+def test_a_folder_is_taught_too_and_its_own_questions_are_kept_apart(tmp_path: Path, towns: Database) -> None:
+    """How many cities there are is what it is measured on, in whatever words."""
+    found = made([Source("database", str(towns.folder), most=150)], tmp_path, held_out=5)
+    assert found.counts["database"]["dropped: query of a sample database"] > 0
+    assert all(sql_hash(pair.sql) != sql_hash("SELECT COUNT(*) FROM cities") for pair in found.train)
+    assert all(file.is_file() for file in found.files.values())  # built on the way, kept for the held-out questions
+
+
+def test_what_no_question_can_name_is_left_out_of_questions_alone(tmp_path: Path) -> None:
+    found = made([Source("database", str(cellar(tmp_path / "cellar.duckdb")), most=150)], tmp_path)
+    assert not any("Stock" in pair.sql for pair in found.train)
+    assert "dropped: does not bind" not in found.counts["database"]
+    with duckdb.connect(str(tmp_path / "odd.duckdb")) as connection:
+        connection.execute('CREATE TABLE "Order Lines" (id INTEGER)')
+    with pytest.raises(BadInput, match="The database odd has no table and column whose names need no quotes"):
+        made([Source("database", str(tmp_path / "odd.duckdb"))], tmp_path)
+
+
+def test_two_databases_of_one_name_are_not_mixed_up(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    mix = [Source("database", str(cellar(folder / "cellar.duckdb")), most=20) for folder in (tmp_path, tmp_path / "other")]
+    with pytest.raises(BadInput, match="Two databases of the data mix are called cellar; rename one"):
+        made(mix, tmp_path)
+
+
 # The gate
 
 
@@ -336,6 +409,13 @@ def test_what_is_no_type_never_gets_into_a_statement(text: str) -> None:
     assert not ddl.is_type(text)
 
 
+def checked(sandbox: Sandbox, schema: str, *queries: str, dialect: str = "duckdb", guessed: bool = False) -> dict[str, Any]:
+    """A worker's verdict on queries about a schema."""
+    item = {"ddl": schema, "path": "", "dialects": [dialect], "guessed": guessed, "queries": queries}
+    (verdict,) = sandbox.check([item], 1.0)
+    return verdict
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -347,19 +427,63 @@ def test_what_is_no_type_never_gets_into_a_statement(text: str) -> None:
     ],
 )
 def test_of_a_schema_s_text_only_tables_and_literals_count(tmp_path: Path, sandbox: Sandbox, schema: str) -> None:
-    item = {
-        "ddl": schema.format(out=tmp_path / "out"),
-        "path": "",
-        "dialects": ["duckdb"],
-        "guessed": False,
-        "queries": ["SELECT a FROM t"],
-    }
-    (verdict,) = sandbox.check([item], 1.0)
+    verdict = checked(sandbox, schema.format(out=tmp_path / "out"), "SELECT a FROM t")
     assert [table["name"] for table in verdict["tables"]] == ["t"]
     assert not any(verdict["rows"].values())
     assert verdict["notes"]
     assert verdict["queries"][0]["reason"] == ""
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("sql", "kept"),
+    [
+        ("-- every kiln\nSELECT id FROM kilns", "SELECT id FROM kilns"),
+        ("/* every kiln */ SELECT id FROM kilns", "SELECT id FROM kilns"),
+        ("SELECT id /* or -- rather not */ FROM kilns\nWHERE heat > 1", "SELECT id FROM kilns WHERE heat > 1"),
+        ("SELECT id FROM kilns /* don't */ WHERE name <> 'a  b'", "SELECT id FROM kilns WHERE name <> 'a  b'"),
+        ("SELECT id FROM kilns WHERE name <> $$a  b$$", "SELECT id FROM kilns WHERE name <> 'a  b'"),
+        ("SELECT id FROM kilns WHERE name <> E'it\\'s  a'", "SELECT id FROM kilns WHERE name <> e'it''s  a'"),
+        ("SELECT fired + INTERVAL '5 min' FROM firings", "SELECT fired + INTERVAL '5 min' FROM firings"),
+    ],
+)
+def test_comments_and_layout_go_and_what_is_quoted_stays(sandbox: Sandbox, sql: str, kept: str) -> None:
+    (query,) = checked(sandbox, KILNS, sql)["queries"]
+    assert (query["sql"], query["reason"]) == (kept, "")
+
+
+def test_integers_are_divided_as_their_dialect_does(sandbox: Sandbox) -> None:
+    asked = ("SELECT COUNT(*) / 2 FROM kilns", "SELECT SUM(kiln_id) / COUNT(*) FROM firings", "SELECT SUM(heat) / 2 FROM kilns")
+    found = [query["sql"] for query in checked(sandbox, KILNS, *asked, dialect="sqlite")["queries"]]
+    assert found == [
+        "SELECT COUNT(*) // 2 FROM kilns", "SELECT SUM(kiln_id) // NULLIF(COUNT(*), 0) FROM firings", "SELECT SUM(heat) / 2 FROM kilns",
+    ]  # fmt: skip
+    assert checked(sandbox, KILNS, asked[0], dialect="mysql")["queries"][0]["sql"] == asked[0]
+
+
+@pytest.mark.parametrize(
+    ("sql", "repaired"),
+    [
+        ("SELECT name, COUNT(*) FROM kilns GROUP BY id", True),
+        ("SELECT name, COUNT(*) FROM kilns GROUP BY id % 2", False),
+        ("SELECT b.name, COUNT(*) FROM kilns a JOIN kilns b ON a.heat < b.heat GROUP BY a.id", False),
+    ],
+)
+def test_only_what_depends_on_a_grouped_key_is_grouped_too(sandbox: Sandbox, sql: str, repaired: bool) -> None:
+    (query,) = checked(sandbox, KILNS, sql)["queries"]
+    assert (not query["reason"]) is repaired
+
+
+def test_a_guessed_type_stays_where_rows_hold_it(sandbox: Sandbox) -> None:
+    schema = "CREATE TABLE hives (id INTEGER, frames VARCHAR); INSERT INTO hives VALUES (1, 'many'), (2, '9')"
+    (query,) = checked(sandbox, schema, "SELECT id FROM hives WHERE frames > 8", guessed=True)["queries"]
+    assert query["reason"] == "types do not fit"
+
+
+def test_a_text_that_no_worker_has_read_is_given_to_nobody(sandbox: Sandbox) -> None:
+    unread = ("DELETE FROM kilns", "SELECT 1; SELECT 2")
+    assert [query["sql"] for query in checked(sandbox, KILNS, *unread)["queries"]] == ["", ""]
+    assert checked(sandbox, "nothing", "SELECT 1")["queries"][0]["sql"] == ""
 
 
 def test_a_row_that_kills_its_worker_takes_no_other_with_it(tmp_path: Path, hurried: None) -> None:
@@ -426,6 +550,12 @@ def test_no_question_or_gold_of_a_sample_database_is_learned(tmp_path: Path, tow
     assert [pair.question for pair in found.train] == ["People in all?"]
     (counts,) = found.counts.values()
     assert counts["dropped: question of a sample database"] == counts["dropped: query of a sample database"] == 1
+
+
+def test_a_query_nested_too_deeply_to_be_compared_is_compared_as_text(tmp_path: Path, towns: Database) -> None:
+    deep = f"SELECT {'(' * 150}COUNT(*){')' * 150} FROM cities"
+    found = made([own(tmp_path / "mine.jsonl", ("Count them", deep, "CREATE TABLE cities (id INTEGER)"))], tmp_path, {"towns": towns})
+    assert [pair.sql for pair in found.train] == [deep]
 
 
 def test_questions_queries_and_schemas_of_other_evaluations_are_kept_apart(tmp_path: Path) -> None:

@@ -45,11 +45,11 @@ def skeleton(sql: str) -> str:
     """The query without its values; its own text, in lower case, when it does not parse."""
     try:
         tree = with_full_names(parse_one(sql, read="duckdb"))
+        for literal in list(tree.find_all(exp.Literal)):
+            literal.replace(exp.Placeholder())
+        return tree.sql("duckdb", comments=False).lower()
     except (SqlglotError, RecursionError):
         return LITERAL.sub("?", " ".join(sql.lower().split()))
-    for literal in list(tree.find_all(exp.Literal)):
-        literal.replace(exp.Placeholder())
-    return tree.sql("duckdb", comments=False).lower()
 
 
 def signature(schema: Schema) -> Signature:
@@ -66,11 +66,11 @@ def masked(question: str, sql: str) -> str:
 
 
 def measured(found: Iterable[Judged]) -> Measured:
-    """The keys of evaluation sets. Those of their queries that do not run here count too, as far as they were translated."""
+    """The keys of evaluation sets. Those of their queries that do not run here count too, as far as a worker could read them."""
     rows = list(found)
     return Measured(
         frozenset(question_hash(each.question) for each in rows),
-        frozenset(skeleton(each.sql) for each in rows if each.reason != COSTLY),
+        frozenset(skeleton(each.sql) for each in rows if each.sql and each.reason != COSTLY),
         frozenset(signature(each.schema) for each in rows if each.schema.tables),
     )
 
