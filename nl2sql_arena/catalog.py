@@ -78,14 +78,15 @@ def revision(card: ModelCard, models: Path) -> str:
         if weights is None:
             continue
         folder = models / card.name / weights.id
-        marks.append(_files_hash(folder.resolve()) if has_weights(folder) else weights.revision or "unpinned")
+        local = has_weights(folder) or folder.is_file()
+        marks.append(_files_hash(folder.resolve()) if local else weights.revision or "unpinned")
     return "+".join(marks)
 
 
 @cache
 def _files_hash(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in [folder] if folder.is_file() else sorted(folder.glob("*.safetensors")):
         with path.open("rb") as weights:
             hashlib.file_digest(weights, lambda: digest)
     return digest.hexdigest()[:12]

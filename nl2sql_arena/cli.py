@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--dataset", default="all", help="a sample database, all of them, or a folder with schema.sql and questions.jsonl")
     run.add_argument("--split", default="dev", choices=["dev", "test", "arena", "all"])
     run.add_argument("--limit", type=_count, default=0, help="at most this many questions of each database")
+    run.add_argument("--again", action="store_true", help="generate also what these very models have written before")
     run.add_argument("--json", action="store_true")
     difficulty = _add(bench, "difficulty", _bench_difficulty, "the level of each query of a JSONL file")
     difficulty.add_argument("file", type=Path)
@@ -89,8 +90,8 @@ def _training(commands: Any) -> None:
     report = _add(data, "report", _data_report, "size, losses, difficulty, lengths and leanings of a data mix")
     mix = report.add_mutually_exclusive_group(required=True)
     mix.add_argument("--recipe", type=Path, help="a recipe.toml whose data mix, prompt format and lengths are meant")
-    mix.add_argument("--source", help="one source: a public set's name, generator, or a JSONL file with question, sql and schema")
-    report.add_argument("--path", default="", help="where the set lies as its authors publish it (default: the hub)")
+    mix.add_argument("--source", help="one source: a public set's name, generator, database, or a JSONL file with question, sql, schema")
+    report.add_argument("--path", default="", help="where the set lies as its authors publish it (default: the hub), or the database")
     report.add_argument("--split", default="train")
     report.add_argument("--most", type=_count, default=0, help="read at most this many of its rows (default: all)")
     report.add_argument("--measured", action="append", default=[], metavar="NAME=PATH", help="keep apart from this set's dev split, too")
@@ -180,12 +181,10 @@ def _own_database(options: argparse.Namespace) -> "Database | None":
 
     Raises BadDatabase.
     """
-    from nl2sql_arena.database import Database, opened
+    from nl2sql_arena import database
 
     for option in ("db", "dataset"):
-        path = Path(getattr(options, option, "") or "")
-        if path.is_file() or (path / "schema.sql").is_file():
-            own = opened(path) if path.is_file() else Database(path.resolve().name, path, _settings(options).data / "databases")
+        if own := database.at(Path(getattr(options, option, "") or ""), _settings(options).data / "databases"):
             setattr(options, option, own.name)
             return own
     return None
@@ -375,19 +374,20 @@ def _bench_run(options: argparse.Namespace) -> None:
         databases = list(services.databases) if options.dataset == "all" else [options.dataset]
         examples = [e for name in databases for e in services.examples(name, options.split)[: options.limit or None]]
         results, began = [], time.monotonic()
-        for result in runner.run(services, models, examples):
+        for result in runner.run(services, models, examples, again=options.again):
             results.append(result)
-            sys.stderr.write(f"\r{len(results)} of {len(models) * len(examples)} answers, {time.monotonic() - began:.0f} s")
+            done, total, seconds = len(results), len(models) * len(examples), time.monotonic() - began
+            sys.stderr.write(f"\r{done} of {total} answers, {seconds:.0f} s, about {seconds / done * (total - done):.0f} s left ")
         sys.stderr.write("\n")
         figures = report.accuracy(results)
-        done = {
+        found = {
             "dataset": options.dataset,
             "dataset_hash": runner.dataset_hash(examples),
             "split": options.split,
             "models": report.as_json(figures),
             "abstention": {model: _abstention(results, model) for model in figures},
         }
-        _out(json.dumps(done, indent=1) if options.json else _figures_text(done))
+        _out(json.dumps(found, indent=1) if options.json else _figures_text(found))
 
 
 def _abstention(results: "list[Result]", model: str) -> dict[str, int]:
@@ -444,7 +444,7 @@ def _data_report(options: argparse.Namespace) -> None:
     named = [text.partition("=") for text in options.measured]
     if wrong := next((text for text, (name, _, path) in zip(options.measured, named, strict=True) if not name or not path), None):
         raise BadInput(f"--measured {wrong} is not NAME=PATH; write for example --measured spider=FOLDER.")
-    measured = [datasets.Source(name, path, "dev") for name, _, path in named]
+    measured = [*(tuning.measured if tuning else ()), *(datasets.Source(name, path, "dev") for name, _, path in named)]
     reader = report.reader(tuning, options.recipe, options.tokenizer, options.format, options.max_length)
     databases = database.catalogue(_settings(options))
     with tempfile.TemporaryDirectory() as folder:
@@ -502,7 +502,9 @@ def _train_sft(options: argparse.Namespace) -> None:
         folders = tune.Folders(path.parent, out, services.settings.data / "training" / out.resolve().name)
 
         def build(data: Path) -> datasets.Dataset:
-            return datasets.build(tuning.data, services.databases, data, tuning.seed, _log, tuning.evaluation.questions)
+            return datasets.build(
+                tuning.data, services.databases, data, tuning.seed, _log, tuning.evaluation.questions, tuning.measured
+            )  # fmt: skip
 
         tune.sft(tuning, build, folders, services.sandbox, _log, options.again)
 

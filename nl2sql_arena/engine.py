@@ -66,8 +66,9 @@ class Engine:
         on_token: OnToken | None = None,
         cancelled: Cancelled | None = None,
         limits: Limits = DISPLAY,
+        generate: Generate | None = None,
     ) -> Iterator[Answer]:
-        """One answer a request, as they finish; `id` and `model` together tell requests apart.
+        """One answer a request, as they finish; `id` and `model` together tell requests apart. `generate` takes the place of the engine's.
 
         Those that are too long come first, with `completion.failure` TOO_LONG, before anything is generated.
         Raises BadInput (question, names), ModelUnavailable and BadDatabase before the first answer.
@@ -84,7 +85,7 @@ class Engine:
             else:
                 unasked = Completion(request.id, request.model, "", 0, 0, 0.0, 0.0, "stop", TOO_LONG)
                 yield self._answer(request, Prompt("", ""), unasked, limits)
-        for completion in self.generate(ready, on_token, cancelled):
+        for completion in (generate or self.generate)(ready, on_token, cancelled):
             yield self._answer(*wanted[completion.id, completion.model], completion, limits)
 
     def _prompt(self, request: Request) -> Prompt | None:

@@ -1,6 +1,6 @@
 """Runs contestants over examples and judges each answer against its golds. One path for the tab and the command line.
 
-Not covered yet: a run log to resume from, stored predictions and other benchmarks' files.
+A run that was ended goes on where it was (`log`), and scoring goes on beside generation.
 """
 
 import hashlib
@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from nl2sql_arena.benchmark.log import CompletionLog, Identity, overlapping, remembering
 from nl2sql_arena.benchmark.scorers import SCORERS, Run, Scorer, once
 from nl2sql_arena.difficulty import spider_level
 from nl2sql_arena.services import Services
@@ -30,17 +31,32 @@ def run(
     examples: Sequence[Example],
     cancelled: Callable[[], bool] = lambda: False,
     scorer: Scorer = SCORERS["strict"],
+    again: bool = False,
 ) -> Iterator[Result]:
-    """One result for each model and example, as they finish. Raises ModelUnavailable before the first."""
+    """One result for each model and example, as they finish. Raises ModelUnavailable before the first.
+
+    What these very models have written before is taken from the run log, unless everything is wanted `again`; what is new is kept there.
+    """
     run_gold = once(services.engine.run)
     by_id = {example.id: example for example in examples}
     requests = [Request(example.id, model, example.db, example.question) for model in models for example in examples]
-    for answer in services.engine.answers(requests, cancelled=cancelled, limits=SCORE):
+    generate = services.engine.generate if again else remembering(services.engine.generate, run_log(services), identity_of(services))
+    for answer in services.engine.answers(requests, cancelled=cancelled, limits=SCORE, generate=overlapping(generate)):
         if cancelled():
             return
         example = by_id[answer.id]
         level = spider_level(example.gold_sql[0]) if example.gold_sql else None
         yield Result(example, level, answer, score(example, answer, run_gold, scorer))
+
+
+def run_log(services: Services) -> CompletionLog:
+    """The log of this arena's data folder. Raises BadInput."""
+    return CompletionLog(services.settings.data / "runs" / "completions.jsonl")
+
+
+def identity_of(services: Services) -> Identity:
+    """A model's revision and the precision it runs in."""
+    return lambda model: f"{services.revision(model)} {services.engine.backend(model).precision}"
 
 
 def judge(services: Services, example: Example, answer: Answer) -> Score:
