@@ -13,7 +13,7 @@ from typing import Any
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
-from nl2sql_arena.schema import quoted
+from nl2sql_arena.schema import in_quotes, quoted
 from nl2sql_arena.sql import first_statement
 from nl2sql_arena.types import Column, ForeignKey, Table
 
@@ -64,7 +64,8 @@ def read(text: str) -> Described:
         if table and table.columns and table.name.lower() not in tables:
             tables[table.name.lower()] = table
         elif isinstance(tree, exp.Insert):
-            target = tables.get(tree.this.find(exp.Table).name.lower())
+            into = tree.this.find(exp.Table)
+            target = tables.get(into.name.lower()) if into else None
             found, missed = _rows(tree, target) if target else ([], True)
             if target:
                 rows.setdefault(target.name, []).extend(found)
@@ -119,16 +120,16 @@ def create_statements(tables: Sequence[Table]) -> Iterator[str]:
 
 def written(tables: Sequence[Table]) -> str:
     """The tables with all their keys, as text that `read` reads."""
-    return "\n".join(f"CREATE TABLE {quoted(table.name)} ({', '.join(_parts(table))});" for table in tables)
+    return "\n".join(f"CREATE TABLE {in_quotes(table.name)} ({', '.join(_parts(table))});" for table in tables)
 
 
 def _parts(table: Table) -> Iterator[str]:
-    yield from (f"{quoted(column.name)} {column.type}{'' if column.nullable else ' NOT NULL'}" for column in table.columns)
+    yield from (f"{in_quotes(column.name)} {column.type}{'' if column.nullable else ' NOT NULL'}" for column in table.columns)
     if table.primary_key:
-        yield f"PRIMARY KEY ({', '.join(map(quoted, table.primary_key))})"
+        yield f"PRIMARY KEY ({', '.join(map(in_quotes, table.primary_key))})"
     for key in table.foreign_keys:
-        mine, theirs = (", ".join(map(quoted, names)) for names in (key.columns, key.references))
-        yield f"FOREIGN KEY ({mine}) REFERENCES {quoted(key.table)} ({theirs})"
+        mine, theirs = (", ".join(map(in_quotes, names)) for names in (key.columns, key.references))
+        yield f"FOREIGN KEY ({mine}) REFERENCES {in_quotes(key.table)} ({theirs})"
 
 
 def insert_statement(table: str, rows: Sequence[Row]) -> str:

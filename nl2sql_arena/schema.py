@@ -30,7 +30,12 @@ def one_line(text: str, limit: int = COMMENT_CHARS) -> str:
 
 def quoted(name: str) -> str:
     """The name as SQL can carry it: bare when it is a plain lower-case word without a meaning of its own."""
-    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in RESERVED else '"' + name.replace('"', '""') + '"'
+    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in RESERVED else in_quotes(name)
+
+
+def in_quotes(name: str) -> str:
+    """The name as every parser takes it, whatever words it reserves."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(value: str) -> str:

@@ -4,7 +4,9 @@ Values are drawn around those that the schema's gold queries ask for, so that th
 small set of values, so that joins do. A row says nothing true, but two queries that differ in meaning mostly give different tables.
 """
 
+import math
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
@@ -20,6 +22,7 @@ NULLS = 0.06
 WORDS = ("amber", "birch", "copper", "delta", "ember", "fjord", "garnet", "harbour", "iris", "juniper")
 FIRST_DAY = date(2018, 1, 1)
 DAYS = 365 * 7
+DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
 def invented(schema: Schema, golds: Iterable[str], seed: str) -> Rows:
@@ -61,7 +64,7 @@ def _cell(column: Column, asked: Sequence[str], key: int, rng: random.Random) ->
     number = rng.randrange(ROWS) + 1
     wanted = rng.choice(asked) if asked and rng.random() < 0.5 else ""
     if kind in ("int", "num"):
-        return _near(wanted, rng, kind) or str(number if kind == "int" else number + rng.randrange(100) / 100)
+        return _fitting(_near(wanted, rng, kind) or str(number if kind == "int" else number + rng.randrange(100) / 100), column.type)
     if kind == "bool":
         return rng.choice(("true", "false"))
     if kind in ("date", "time"):
@@ -79,14 +82,24 @@ def _near(wanted: str, rng: random.Random, kind: str) -> str:
         value = float(wanted)
     except ValueError:
         return ""
-    if abs(value) > 1_000_000:
+    if not abs(value) <= 1_000_000:  # nor is it one when it is not a number
         return ""
     near = value + rng.choice((-1, 0, 0, 1))
     return str(round(near)) if kind == "int" else str(near)
+
+
+def _fitting(number: str, kind: str) -> str:
+    """The number, without digits for which a decimal type has no place."""
+    digits = DECIMAL.fullmatch(kind)
+    if not digits:
+        return number
+    places = int(digits[2])
+    most = 10.0 ** (int(digits[1]) - places)
+    return f"{math.trunc(math.fmod(float(number), most) * 10**places) / 10**places:.{places}f}"
 
 
 def _day(wanted: str) -> str:
     try:
         return str(date.fromisoformat(wanted[:10]))
     except ValueError:
-        return f"{wanted}-06-15" if len(wanted) == 4 and wanted.isdecimal() else ""
+        return f"{wanted}-06-15" if re.fullmatch("[0-9]{4}", wanted) else ""

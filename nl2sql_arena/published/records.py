@@ -29,19 +29,21 @@ def records(path: Path) -> Iterator[Row]:
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise BadInput(f"{path} cannot be read ({problem}); give the file as its authors publish it.") from problem
     if path.suffix == ".jsonl" or text.lstrip().startswith("{"):
-        yield from (_object(line, path, number) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+        yield from (_object(line, path, number) for number, line in enumerate(text.split("\n"), 1) if line.strip())
         return
     try:
         found = json.loads(text)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise BadInput(f"{path} is not JSON ({problem}); download it again.") from problem
-    yield from (row for row in found if isinstance(row, dict))
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise BadInput(f"{path} is not a list of objects; give the file as its authors publish it.")
+    yield from found
 
 
 def _object(line: str, path: Path, number: int) -> Row:
     try:
         row: Row = json.loads(line)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise BadInput(f"{path} line {number} is not JSON ({problem}); correct or remove it.") from problem
     if not isinstance(row, dict):
         raise BadInput(f"{path} line {number} is not an object; correct or remove it.")

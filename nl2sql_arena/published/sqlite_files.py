@@ -1,7 +1,8 @@
 """SQLite databases of published sets -> DuckDB files of our own making, whole or as a sample of `most` rows a table.
 
-The file is only read, as data; every statement is ours. SQLite lets any value into any column, so a declared type is kept only if all
-values fit it. Of a sample, gold and prediction are compared on the same rows, but not on all that the authors had.
+The file is only read, as data; every statement is ours. Left out are views and virtual tables, which run what their author wrote, and
+tables and columns without a name, which SQLite allows and DuckDB does not. SQLite lets any value into any column, so a declared type is
+kept only if all values fit it. Of a sample, gold and prediction are compared on the same rows, but not on all that the authors had.
 """
 
 import re
@@ -16,10 +17,13 @@ from urllib.parse import quote
 from nl2sql_arena import ddl
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.published.files import build_file
+from nl2sql_arena.schema import in_quotes
 from nl2sql_arena.types import Column, ForeignKey, Table
 
 SAMPLE = 10_000
 """Rows of a table that are enough to tell whether a query runs and finds something."""
+TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name <> '' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+"""A virtual table has no page of its own."""
 INTEGER = 2**31
 MOMENTS = {"DATE": r"\d{4}-\d\d-\d\d", "TIMESTAMP": r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?"}
 
@@ -29,8 +33,9 @@ def convert(source: Path, target: Path, most: int = 0) -> list[Table]:
     try:
         with closing(sqlite3.connect(f"file:{quote(str(source.resolve()))}?mode=ro&immutable=1", uri=True)) as connection:
             connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-            listed = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-            tables = [_table(connection, name, most or -1) for (name,) in listed.fetchall()]
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA cell_size_check = ON")
+            tables = [table for (name,) in connection.execute(TABLES).fetchall() if (table := _table(connection, name, most or -1)).columns]
             ordered = ddl.referenced_first(ddl.with_known_keys(tables))
             build_file(target, ordered, {table.name: _rows(connection, table, most or -1) for table in tables})
     except sqlite3.Error as problem:
@@ -40,10 +45,10 @@ def convert(source: Path, target: Path, most: int = 0) -> list[Table]:
 
 def _table(connection: sqlite3.Connection, name: str, most: int) -> Table:
     """A table as its first `most` rows allow to describe it: a column has its declared type if all values fit it."""
-    described = connection.execute('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', [name]).fetchall()
+    described = connection.execute('SELECT name, type, "notnull", pk FROM pragma_table_info(?) WHERE name <> ?', [name, ""]).fetchall()
     columns = []
     for each, declared, needed, _ in described:
-        found = connection.execute(f"SELECT DISTINCT v FROM (SELECT {_quoted(each)} AS v FROM {_quoted(name)} LIMIT ?)", [most])
+        found = connection.execute(f"SELECT DISTINCT v FROM (SELECT {in_quotes(each)} AS v FROM {in_quotes(name)} LIMIT ?)", [most])
         columns.append(Column(each, _type(declared, [value for (value,) in found]), nullable=not needed))
     primary = tuple(each for _, each in sorted((place, each) for each, _, _, place in described if place))
     keys: dict[int, list[tuple[str, str, str]]] = {}
@@ -55,8 +60,8 @@ def _table(connection: sqlite3.Connection, name: str, most: int) -> Table:
 
 def _rows(connection: sqlite3.Connection, table: Table, most: int) -> Iterator[ddl.Row]:
     """A table's rows as text, read as they are asked for."""
-    wanted = ", ".join(_quoted(column.name) for column in table.columns)
-    for row in connection.execute(f"SELECT {wanted} FROM {_quoted(table.name)} LIMIT ?", [most]):
+    wanted = ", ".join(in_quotes(column.name) for column in table.columns)
+    for row in connection.execute(f"SELECT {wanted} FROM {in_quotes(table.name)} LIMIT ?", [most]):
         yield tuple(map(_text, row))
 
 
@@ -91,7 +96,3 @@ def _is_moment(value: Any, form: str) -> bool:
 def _text(value: Any) -> str | None:
     """A value as text; SQLite's blobs in hexadecimal."""
     return value.hex() if isinstance(value, bytes) else None if value is None else str(value).replace("\0", "")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

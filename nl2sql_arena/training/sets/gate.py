@@ -30,9 +30,10 @@ FOUND_NOTHING = "finds nothing"
 
 @dataclass(frozen=True)
 class Judged:
-    """One row of a set after the gate; `reason` is empty where it passed. `rows` are those of its tables, `file` the DuckDB file instead.
+    """One row of a set after the gate; `reason` is empty where it passed, `sql` where no worker could read the text.
 
-    `found` says whether the query finds a row, None where there are none to find. `notes` are about the schema's text.
+    `rows` are those of its tables, `file` the DuckDB file instead. `found` says whether the query finds a row, None where there are none to
+    find. `notes` are about the schema's text.
     """
 
     source: str
@@ -79,7 +80,7 @@ def _groups(rows: Sequence[Published], source: str, folder: Path) -> Iterator[_G
     for (text, sqlite), found in places.items():
         file, name = None, _slug(source)
         if sqlite:
-            name = f"{name}-{_slug(sqlite.stem)}"
+            name = f"{name}-{_slug(sqlite.stem)}-{_hash(str(sqlite))}"
             file = folder / f"{name}.duckdb"
             text = ddl.written(convert(sqlite, file, SAMPLE))  # noqa: PLW2901  the file's own tables are better than what is said of them
         for start in range(0, len(found), TOGETHER):
@@ -109,7 +110,7 @@ def _asked(source: str, collection: Collection, batch: list[_Group], sandbox: Sa
             found += [each for one in alone for each in _asked(source, collection, [one], sandbox)]
         else:
             (row,) = group.rows
-            found.append(Judged(source, row.question, row.sql, Schema(group.name, ()), COSTLY))
+            found.append(Judged(source, row.question, "", Schema(group.name, ()), COSTLY))
     return found
 
 
@@ -128,7 +129,7 @@ def _read(source: str, group: _Group, verdict: dict[str, Any]) -> Iterator[Judge
     tables = ddl.tables_of(verdict["tables"])
     rows = {name: [tuple(row) for row in found] for name, found in verdict["rows"].items() if found}
     for row, each in zip(group.rows, verdict["queries"], strict=True):
-        question = " ".join(row.question.split())
+        question = " ".join(row.question.encode("utf-8", "replace").decode().split())
         own = tables if each["tables"] is None else ddl.tables_of(each["tables"])
         name = group.name if group.file else f"{group.name}-{_hash(repr((own, rows)))}"
         reason = each["reason"] or ("" if question and each["sql"].strip() else NOTHING)

@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 
 from nl2sql_arena import prompts
 from nl2sql_arena.training.apart import Hashes, outline_hash, question_hash, sql_hash, with_full_names
-from nl2sql_arena.training.sets.gate import COSTLY, Judged
+from nl2sql_arena.training.sets.gate import Judged
 from nl2sql_arena.types import Schema
 
 LITERAL = re.compile(r"'((?:[^']|'')+)'|\b(\d+(?:\.\d+)?)\b")
@@ -70,7 +70,7 @@ def measured(found: Iterable[Judged]) -> Measured:
     rows = list(found)
     return Measured(
         frozenset(question_hash(each.question) for each in rows),
-        frozenset(skeleton(each.sql) for each in rows if each.sql and each.reason != COSTLY),
+        frozenset(skeleton(each.sql) for each in rows if each.sql),
         frozenset(signature(each.schema) for each in rows if each.schema.tables),
     )
 
