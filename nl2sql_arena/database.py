@@ -109,6 +109,13 @@ def opened(path: Path) -> "Database":
     return Database(path.stem, path.with_suffix(""), path.parent, path.resolve())
 
 
+def at(path: Path, cache: Path) -> "Database | None":
+    """A user's own database: a .duckdb file, or a folder with schema.sql and data, built into `cache`; else None. Raises BadDatabase."""
+    if path.is_file():
+        return opened(path)
+    return Database(path.resolve().name, path, cache) if (path / "schema.sql").is_file() else None
+
+
 @dataclass(frozen=True)
 class Database:
     """One folder with `schema.sql`, `data/*.csv` and `questions.jsonl`; `cache` is where its built file lives. Or a `file` as it is."""

@@ -81,6 +81,25 @@ def test_the_command_reports_one_source(tmp_path: Path, capsys: pytest.CaptureFi
         main(["data", "report", "--source", str(path), "--measured", "spider"])
 
 
+def test_a_recipe_names_what_is_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `data report` and by `train sft`."""
+    row = {"question": "Age of 7?", "sql": "SELECT age FROM people WHERE id = 7", "schema": "CREATE TABLE people (id INT, age INT)"}
+    for name, question in (("mine", "Age of 7?"), ("theirs", "How old is 7?")):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row | {"question": question}))
+    (tmp_path / "bare").mkdir()
+    recipe = tmp_path / "recipe.toml"
+    mix = "".join(f"[[{table}]]\nsource = '{tmp_path / name}.jsonl'\n" for table, name in (("data", "mine"), ("measured", "theirs")))
+    recipe.write_text(f'trainer = "trl"\nformat = "phi2-sql"\nbase = {{ id = "bare" }}\nevaluation = {{ questions = 0 }}\n{mix}')
+    nothing_left = r"Nothing of the data mix is left to train on .* of an evaluation set"
+    with pytest.raises(SystemExit, match=nothing_left):
+        main(["data", "report", "--recipe", str(recipe)])
+    from nl2sql_arena.training.tuning import tune
+
+    monkeypatch.setattr(tune, "sft", lambda _tuning, build, folders, *_: build(folders.data))
+    with pytest.raises(SystemExit, match=nothing_left):
+        main(["--data", str(tmp_path / "data"), "train", "sft", "--recipe", str(recipe)])
+
+
 def test_the_command_reports_a_recipe_s_mix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('trainer = "trl"\nformat = "phi2-sql"\n[base]\nid = "bare"\n[[data]]\nsource = "generator"\nmost = 15\n')

@@ -1,13 +1,15 @@
 """The world of a real database: its schema and values, the lexicon written for it, and thresholds drawn from its data."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from nl2sql_arena.database import Connection, Database, connect_trusted
-from nl2sql_arena.schema import short_type
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.schema import quoted, short_type
 from nl2sql_arena.training.generator.lexicon import Key, Lexicon, both_roles, derived
 from nl2sql_arena.training.generator.lexicon_text import written
 from nl2sql_arena.training.generator.world import MARK, Quantiles, World, make_field, plain
-from nl2sql_arena.types import Schema
+from nl2sql_arena.types import ForeignKey, Schema
 
 FOLDER = Path(__file__).parent / "lexicons"
 LEXICONS = {path.stem: path for path in sorted(FOLDER.glob("*.txt"))}
@@ -23,8 +25,8 @@ def lexicon_of(schema: Schema) -> Lexicon:
 
 
 def sample_world(database: Database) -> World:
-    """The world of a database, its thresholds measured on the data."""
-    schema = database.schema()
+    """The world of a database, its thresholds measured on the data. Raises BadInput when it has nothing to ask about."""
+    schema = askable(database.schema())
     lexicon = lexicon_of(schema)
     connection = connect_trusted(database.path())
     try:
@@ -34,6 +36,33 @@ def sample_world(database: Database) -> World:
     finally:
         connection.close()
     return World(schema, values, lexicon, ranges, 0.01, labels)
+
+
+def askable(schema: Schema) -> Schema:
+    """The tables and columns whose names need no quotes, since queries are composed with bare names. Raises BadInput for none."""
+    columns = {table.name: tuple(each for each in table.columns if _bare(each.name)) for table in schema.tables if _bare(table.name)}
+    names = {table: {each.name for each in found} for table, found in columns.items()}
+
+    def known(key: ForeignKey) -> bool:
+        return names.get(key.table, set()).issuperset(key.references)
+
+    tables = tuple(
+        replace(
+            table,
+            columns=columns[table.name],
+            primary_key=table.primary_key if names[table.name].issuperset(table.primary_key) else (),
+            foreign_keys=tuple(key for key in table.foreign_keys if names[table.name].issuperset(key.columns) and known(key)),
+        )
+        for table in schema.tables
+        if columns.get(table.name)
+    )
+    if not tables:
+        raise BadInput(f"The database {schema.db} has no table and column whose names need no quotes; rename some to ask about them.")
+    return replace(schema, tables=tables)
+
+
+def _bare(name: str) -> bool:
+    return quoted(name.lower()) == name.lower()
 
 
 def measured(connection: Connection, schema: Schema, lexicon: Lexicon) -> dict[Key, Quantiles]:

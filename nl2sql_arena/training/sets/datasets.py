@@ -16,11 +16,13 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
-from nl2sql_arena.database import Database
+from nl2sql_arena.database import Database, binds, connect_trusted
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.published.files import build_file
 from nl2sql_arena.published.invented_rows import invented
@@ -42,14 +44,19 @@ FROM_ONE_SCHEMA = 20
 CLOCK = re.compile(r"\b(?:current_(?:date|time|timestamp)|localtime(?:stamp)?|now|today|get_current_\w+|random|uuid)\b", re.IGNORECASE)
 """What makes a query's answer depend on when it is run."""
 SPARE = "its schema is held out"
+SPARE_FORM = "its form of query is held out"
+FORMS_APART = 10
+"""Percent of the forms of query about a database that is taught of which none is trained."""
+UNBOUND = "does not bind"
 
 
 @dataclass(frozen=True)
 class Source:
     """One line of a data mix. `source` is a name in `loaders.SOURCES` or the path of a JSONL file of your own.
 
-    `path` is where the set lies as its authors publish it (a file or folder); empty means: fetched from the hub, or drawn (`generator`).
-    `most` is how many of its rows are read, drawn at random by the seed; 0 means all (for `generator`: 10,000).
+    `path` is where the set lies as its authors publish it (a file or folder), or the `database` that is taught; empty means: fetched from
+    the hub, or drawn (`generator`). `most` is how many of its rows are read, drawn at random by the seed; 0 means all (for `generator`:
+    10,000, for `database`: 2,000).
     """
 
     source: str
@@ -57,10 +64,18 @@ class Source:
     split: str = "train"
     most: int = 0
 
+    @property
+    def title(self) -> str:
+        """What it is, without its place on this machine."""
+        if self.source == "database":
+            return f"the database {Path(self.path).stem}"
+        return Path(self.source).name if self.source.endswith(".jsonl") else self.source
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """Checked pairs, split by schema: no table of a `held_out` question is in a schema that `train` knows.
+    """Checked pairs, split by schema: no table of a `held_out` question is in a schema that `train` knows, but for a database that is
+    taught, of which `train` has no query of the same form.
 
     `files` are the DuckDB files and `schemas` the schemas of the held-out questions, by `Example.db`; each `Example.gold_sql` finds rows in
     its file. `counts` says per source what became of its rows: {"gretelai/...": {"read": 100, "train": 80, "dropped: ...": 5, ...}}.
@@ -95,9 +110,11 @@ def build(
         mill = _Mill(sandbox, workers, Path(work), seed, log, counts)
         theirs = overlap.measured(each for number, source in enumerate(measured) for each in mill.judged(source, f"measured-{number}"))
         counts.clear()
+        mill.taught.clear()
         passed = [each for number, source in enumerate(sources) for each in mill.passed(source, f"source-{number}")]
-        kept = list(overlap.apart(passed, measured_on(databases), theirs, mill.drop))
-        train, chosen = _split(kept, random.Random(f"split {seed}"), min(held_out, len(kept) // MOST_HELD_OUT), mill.drop)
+        kept = list(overlap.apart(passed, measured_on({**databases, **mill.taught}), theirs, mill.drop))
+        wanted = min(held_out, len(kept) // MOST_HELD_OUT)
+        train, chosen = _split(kept, random.Random(f"split {seed}"), wanted, mill.drop, mill.taught)
         dataset = _written(train, chosen, folder, mill)
     if not dataset.train:
         raise BadInput(f"Nothing of the data mix is left to train on ({_told(counts)}); correct its paths or add a source.")
@@ -121,6 +138,8 @@ class _Mill:
     seed: int
     log: Log
     counts: dict[str, Counter[str]]
+    taught: dict[str, Database] = field(default_factory=dict)
+    """Databases of the user's own that are taught, by name."""
 
     def count(self, source: str, what: str, n: int = 1) -> None:
         self.counts.setdefault(source, Counter())[what] += n
@@ -130,14 +149,27 @@ class _Mill:
 
     def judged(self, source: Source, name: str) -> Iterator[Judged]:
         """All rows of a source that are wanted, with the gate's verdict."""
-        collection = loaders.load(source.source, Order(source.path, source.split, source.most, self.seed))
+        collection = loaders.load(source.source, Order(source.path, source.split, source.most, self.seed, self.work / name))
         rows = _some(list(collection.rows), source.most, random.Random(f"{source.source} {self.seed}"))
         self.count(source.source, "read", len(rows))
         self.log(f"{source.source}: {len(rows):,} rows read, now checking")
-        for number, each in enumerate(gate.judged(source.source, collection, rows, self.sandbox, self.workers, self.work / name), 1):
+        if collection.database:
+            found = self._ours(source.source, collection.database, rows)
+        else:
+            found = gate.judged(source.source, collection, rows, self.sandbox, self.workers, self.work / name)
+        for number, each in enumerate(found, 1):
             if number % 1_000 == 0:
                 self.log(f"{source.source}: {number:,} of {len(rows):,} rows checked")
             yield each
+
+    def _ours(self, source: str, database: Database, rows: Sequence[Published]) -> Iterator[Judged]:
+        """Pairs that our own grammar composed over a database of the user's, bound there. Raises BadInput for two of one name."""
+        if self.taught.setdefault(database.name, database).path() != database.path():
+            raise BadInput(f"Two databases of the data mix are called {database.name}; rename one.")
+        with closing(connect_trusted(database.path())) as connection:
+            for row in rows:
+                reason = "" if binds(connection, row.sql) else UNBOUND
+                yield Judged(source, row.question, row.sql, database.schema(), reason, file=database.path())
 
     def passed(self, source: Source, name: str) -> Iterator[Judged]:
         """Those that the gate lets through."""
@@ -159,15 +191,34 @@ def _some(rows: list[Published], most: int, rng: random.Random) -> list[Publishe
     return [rows[place] for place in sorted(rng.sample(range(len(rows)), most))]
 
 
-def _split(pairs: list[Judged], rng: random.Random, wanted: int, drop: Callable[[Judged, str], None]) -> tuple[list[Judged], list[Judged]]:
-    """Pairs to train on, and `wanted` others that share no table with them, can be executed and do not depend on the clock."""
+def _split(
+    pairs: list[Judged], rng: random.Random, wanted: int, drop: Callable[[Judged, str], None], taught: Collection[str]
+) -> tuple[list[Judged], list[Judged]]:
+    """Pairs to train on, and `wanted` others that share no table with them, can be executed and do not depend on the clock.
+
+    A database that is taught stays in training. Up to half of the others, or all where there are no other schemas, are about it; they are
+    asked for with forms of query that training then lacks.
+    """
     groups = list(_related(pairs).values())
     rng.shuffle(groups)
     groups.sort(key=lambda group: len(group) > 2 * wanted)  # a large one costs too much training for what it adds
     chosen: list[Judged] = []
     train = {id(each) for each in pairs}
-    for group in groups[: len(groups) - 1 if wanted else 0]:
-        usable = [each for each in group if each.found is not False and not CLOCK.search(each.sql)]
+    sides: dict[bool, list[list[Judged]]] = {True: [], False: []}
+    for group in groups:
+        sides[any(each.schema.db in taught for each in group)].append(group)
+    own, rest = sides[True], sides[False]
+    for group in own if wanted else ():
+        apart = [each for each in group if crc32(overlap.skeleton(each.sql).encode()) % 100 < FORMS_APART]
+        usable = [each for each in apart if _usable(each)]
+        chosen += rng.sample(usable, min(len(usable), wanted // (2 * len(own) if rest else len(own))))
+        train -= {id(each) for each in apart}
+        kept = {id(each) for each in chosen}
+        for each in apart:
+            if id(each) not in kept:
+                drop(each, SPARE_FORM)
+    for group in rest[: len(groups) - 1 if wanted else 0]:
+        usable = [each for each in group if _usable(each)]
         taken = usable[: min(FROM_ONE_SCHEMA, wanted - len(chosen))]
         if taken and (len(group) <= 2 * wanted or not chosen):
             chosen += taken
@@ -177,6 +228,11 @@ def _split(pairs: list[Judged], rng: random.Random, wanted: int, drop: Callable[
                 if id(each) not in kept:
                     drop(each, SPARE)
     return [each for each in pairs if id(each) in train], chosen
+
+
+def _usable(each: Judged) -> bool:
+    """Whether a pair can be a question with one right answer."""
+    return each.found is not False and not CLOCK.search(each.sql)
 
 
 def _related(pairs: list[Judged]) -> dict[int, list[Judged]]:
@@ -214,7 +270,7 @@ def _written(train: list[Judged], chosen: list[Judged], folder: Path, mill: _Mil
     for each in chosen:
         by_db.setdefault(each.schema.db, []).append(each)
     for db, asked in by_db.items():
-        file = _file(asked, folder / f"{db}.duckdb", mill.seed)
+        file = _file(asked, folder / f"{db}.duckdb", mill.seed, mill.work)
         for number, each in enumerate(asked):
             outcome = mill.sandbox.run(file, each.sql, SCORE)
             if outcome.outcome != "ok" or outcome.truncated:
@@ -226,9 +282,11 @@ def _written(train: list[Judged], chosen: list[Judged], folder: Path, mill: _Mil
     return Dataset(pairs, tuple(examples), files, schemas, {source: dict(found) for source, found in mill.counts.items()})
 
 
-def _file(asked: Sequence[Judged], target: Path, seed: int) -> Path:
-    """The DuckDB file of one schema: a copy of the set's own, one with its rows, or one with rows that we invent."""
+def _file(asked: Sequence[Judged], target: Path, seed: int, work: Path) -> Path:
+    """The DuckDB file of one schema: the user's own, a copy of the set's, one with its rows, or one with rows that we invent."""
     first = asked[0]
+    if first.file and not first.file.is_relative_to(work):
+        return first.file
     if first.file:
         shutil.copyfile(first.file, target)
     else:

@@ -6,12 +6,15 @@ Not covered: evidence that these sets are what their cards say; sizes and licenc
 """
 
 import random
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from nl2sql_arena import ddl
+from nl2sql_arena.database import Database, at
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.published.records import Row, records, schema
 from nl2sql_arena.training.generator import grammar
@@ -21,6 +24,8 @@ MISSING = 0
 """Stands for a field that a row does not have; an empty one may be NULL."""
 GENERATED = 10_000
 """Pairs that the generator draws when nobody says how many."""
+TAUGHT = 2_000
+"""Pairs that are drawn about a database of one's own when nobody says how many; each repeats its whole schema."""
 SUFFIXES = (".parquet", ".jsonl", ".json", ".csv")
 SPLITS = ("train", "test", "dev", "validation", "valid")
 ANY_DIALECT = ("duckdb", "postgres", "mysql", "sqlite")
@@ -38,21 +43,26 @@ class Published:
 
 @dataclass(frozen=True)
 class Collection:
-    """A set's rows; `dialects` in which its queries may be written, likeliest first; `guessed`: its column types are nobody's knowledge."""
+    """A set's rows; `dialects` in which its queries may be written, likeliest first; `guessed`: its column types are nobody's knowledge.
+
+    Of a `database` all rows are our own grammar's: they need no gate, and are learned with the very schema that will be asked about.
+    """
 
     rows: Iterable[Published]
     dialects: tuple[str, ...] = ANY_DIALECT
     guessed: bool = False
+    database: Database | None = None
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked of a loader; `most` 0 means all, and the generator draws by `seed`."""
+    """What is asked of a loader; `most` 0 means all, our grammar draws by `seed`, and `work` takes files made on the way."""
 
     path: str
     split: str
     most: int
     seed: int
+    work: Path = Path(tempfile.gettempdir())
 
 
 Loader = Callable[[Order], Collection]
@@ -82,6 +92,17 @@ def own(order: Order) -> Collection:
 def generator(order: Order) -> Collection:
     """Our grammar over random worlds; the combinations that minis are measured on are left out."""
     return Collection(_drawn(random.Random(f"generator {order.seed}"), order.most or GENERATED), ("duckdb",))
+
+
+def database(order: Order) -> Collection:
+    """Our grammar over a database of one's own: a .duckdb file, or a folder with schema.sql and data. Raises BadInput, BadDatabase."""
+    known = at(Path(order.path), order.work) if order.path else None
+    if known is None:
+        raise BadInput(f"There is no database at '{order.path}'; give a .duckdb file, or a folder with schema.sql and data, as path.")
+    count = order.most or TAUGHT
+    drawn = grammar.pairs(grammar.sample_world(known), random.Random(f"database {order.seed}"), 2 * count)
+    rows = (Published(pair.question, pair.sql) for pair in drawn if not grammar.held_out(pair.combination))
+    return Collection(islice(rows, count), ("duckdb",), database=known)
 
 
 def spider(order: Order) -> Collection:
@@ -125,6 +146,7 @@ SOURCES: dict[str, Loader] = {
     "spider": spider,
     "bird": bird,
     "generator": generator,
+    "database": database,
 }
 """Name -> loader; any other name is the path of a JSONL file of one's own."""
 

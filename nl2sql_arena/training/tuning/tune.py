@@ -115,8 +115,7 @@ class Texts:
 
 def card_of(tuning: Tuning, folders: Folders, family: str) -> ModelCard:
     """The contestant that will be."""
-    # A file of one's own is named without its place on this machine.
-    sources = ", ".join(Path(each.source).name if each.source.endswith(".jsonl") else each.source for each in tuning.data)
+    sources = ", ".join(each.title for each in tuning.data)
     return ModelCard(
         name=folders.out.resolve().name,
         title=tuning.title or folders.out.resolve().name,
