@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nl2sql_arena.difficulty import duckdb_level, features, spider_level
+from nl2sql_arena.difficulty import AXES, duckdb_level, features, spider_level
 from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.settings import Settings, load, names
 from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--dataset", default="all", help="a sample database, all of them, or a folder with schema.sql and questions.jsonl")
     run.add_argument("--split", default="dev", choices=["dev", "test", "arena", "all"])
     run.add_argument("--limit", type=_count, default=0, help="at most this many questions of each database")
+    run.add_argument("--axis", default="spider", choices=list(AXES), help="whose levels of difficulty (default: spider)")
     run.add_argument("--again", action="store_true", help="generate also what these very models have written before")
     run.add_argument("--json", action="store_true")
     difficulty = _add(bench, "difficulty", _bench_difficulty, "the level of each query of a JSONL file")
@@ -362,7 +363,7 @@ def _schema(options: argparse.Namespace) -> None:
 
 
 def _bench_run(options: argparse.Namespace) -> None:
-    from nl2sql_arena.benchmark import report, runner
+    from nl2sql_arena.benchmark import metrics, report, runner
 
     models = _models_of(options)
     with _services(options) as services:
@@ -379,15 +380,20 @@ def _bench_run(options: argparse.Namespace) -> None:
             done, total, seconds = len(results), len(models) * len(examples), time.monotonic() - began
             sys.stderr.write(f"\r{done} of {total} answers, {seconds:.0f} s, about {seconds / done * (total - done):.0f} s left ")
         sys.stderr.write("\n")
+        results = metrics.leveled(results, options.axis)
         figures = report.accuracy(results)
+        further = metrics.measure(results, services.clauses(metrics.queries(results)))
         found = {
             "dataset": options.dataset,
             "dataset_hash": runner.dataset_hash(examples),
             "split": options.split,
             "models": report.as_json(figures),
             "abstention": {model: _abstention(results, model) for model in figures},
+            "axis": options.axis,
+            "metrics": {model: metrics.as_json(each) for model, each in further.items()},
         }
-        _out(json.dumps(found, indent=1) if options.json else _figures_text(found))
+        texts = [_figures_text(found), *map(metrics.as_text, further.values())]
+        _out(json.dumps(found, indent=1) if options.json else "\n".join(texts))
 
 
 def _abstention(results: "list[Result]", model: str) -> dict[str, int]:
@@ -399,7 +405,8 @@ def _abstention(results: "list[Result]", model: str) -> dict[str, int]:
 
 
 def _figures_text(done: dict[str, Any]) -> str:
-    lines = [f"execution accuracy on {done['dataset']} ({done['split']}, data {done['dataset_hash']}), with 95 % Wilson interval"]
+    head = f"execution accuracy on {done['dataset']} ({done['split']}, data {done['dataset_hash']})"
+    lines = [f"{head} by {done['axis']} difficulty, with 95 % Wilson interval"]
     for model, groups in done["models"].items():
         lines += [
             f"  {model:14} {group:7} {g['correct']:4} of {g['n']:4}"

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from nl2sql_arena import settings, wire
+from nl2sql_arena.clauses import Clauses, Columns
 from nl2sql_arena.errors import Infrastructure
 from nl2sql_arena.types import Execution, Limits, Prepared, ResultColumn
 
@@ -36,6 +37,7 @@ HEAD_BYTES = 4_000_000
 CHECK_SECONDS = 90.0
 """How long a batch of pairs may take to be checked, several times what 40 ordinary ones take on a busy machine."""
 CHECK_BYTES = 64_000_000
+CLAUSES_AT_ONCE = 40
 PREPARE_CHARS = 100_000
 FALLBACK_CHARS = 10_000
 NOT_PREPARED = {
@@ -202,6 +204,28 @@ class Sandbox:
         if len(items) == 1:
             return [{"lost": reply["failure"]}]
         return [verdict for item in items for verdict in self.check([item], seconds)]
+
+    def clauses(self, queries: Sequence[tuple[str, Columns]]) -> list[Clauses | None]:
+        """`clauses.clauses` of queries, each with its database's columns, in a worker; None also for one that costs too much.
+
+        Raises Infrastructure for our own failures, such as a full queue.
+        """
+        starts = range(0, len(queries), CLAUSES_AT_ONCE)
+        return [each for start in starts for each in self._clauses(queries[start : start + CLAUSES_AT_ONCE])]
+
+    def _clauses(self, queries: Sequence[tuple[str, Columns]]) -> list[Clauses | None]:
+        items = [
+            {"sql": sql if len(sql) <= FALLBACK_CHARS else "", "columns": {name: list(held) for name, held in columns.items()}}
+            for sql, columns in queries
+        ]
+        job = {"kind": "clauses", "path": "the queries", "items": items, "seconds": self.prepare_seconds}
+        try:
+            reply = self._any_reply(job, self.prepare_seconds, HEAD_BYTES)
+        except LostError as lost:
+            reply = {"failure": lost.why}
+        if "failure" not in reply:
+            return [each and Clauses(**{name: tuple(texts) for name, texts in each.items()}) for each in reply["clauses"]]
+        return [None] if len(queries) == 1 else [each for query in queries for each in self._clauses([query])]
 
     def _reply(self, job: dict[str, Any], seconds: float, cap: int) -> dict[str, Any]:
         """A worker's reply. Raises LostError when the job cost the worker its life, Infrastructure for our own failures."""

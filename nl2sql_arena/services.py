@@ -1,10 +1,11 @@
 """The one place where parts are joined, for app, command line and tests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nl2sql_arena import catalog, database
+from nl2sql_arena.clauses import Clauses
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import ArenaError, BadInput
@@ -42,6 +43,17 @@ class Services:
 
     def examples(self, db: str, split: str) -> tuple[Example, ...]:
         return tuple(example for example in self.engine.database(db).examples() if split in ("all", example.split))
+
+    def clauses(self, queries: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Clauses | None]:
+        """(database, query) -> the clauses of the query; None for what does not parse. Raises Infrastructure."""
+        columns = {
+            db: {
+                table.name.lower(): tuple(column.name.lower() for column in table.columns)
+                for table in self.engine.database(db).schema().tables
+            }
+            for db in {db for db, _ in queries}
+        }
+        return dict(zip(queries, self.sandbox.clauses([(sql, columns[db]) for db, sql in queries]), strict=True))
 
     def revision(self, model: str) -> str:
         return catalog.revision(self.cards[model], self.settings.models)

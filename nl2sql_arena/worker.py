@@ -6,9 +6,9 @@ job's seconds + 2, and a query is interrupted at its limit; a parser that cannot
 Not covered: the kernel's own isolation (use a container for that), and reading files through a bug of DuckDB that evades all of this.
 Only `vetting` keeps the database file's path from a query: DuckDB 2.0 resolves links and relative names, and shows it in its system tables.
 
-Protocol, over one socket (file descriptor 0): frames of four bytes length, big-endian, then JSON. A job names its kind, `run`, `prepare` or
-`check` (see `intake`); the reply is {"spent": bool} with "execution", "prepared", "checked" or "failure". `spent` asks the parent for a
-new worker.
+Protocol, over one socket (file descriptor 0): frames of four bytes length, big-endian, then JSON. A job names its kind, `run`, `prepare`,
+`clauses` or `check` (see `intake`); the reply is {"spent": bool} with "execution", "prepared", "clauses", "checked" or "failure". `spent`
+asks the parent for a new worker.
 """
 
 import ctypes
@@ -27,9 +27,12 @@ from typing import Any
 import duckdb
 
 from nl2sql_arena import execution, intake, sql, vetting, wire
+from nl2sql_arena.clauses import clauses
 
 MAX_JOBS = 50
 MAX_IDLE_BYTES = 300_000_000
+FILELESS = ("check", "clauses")
+"""Kinds of jobs that open no database file."""
 
 
 def confine() -> None:
@@ -106,6 +109,9 @@ def answer(desk: Desk, job: dict[str, Any]) -> dict[str, Any]:
     path, seconds = job["path"], job["seconds"]
     if job["kind"] == "check":
         return {"checked": intake.check(job["items"], seconds), "spent": False}
+    if job["kind"] == "clauses":
+        found = [clauses(item["sql"], item["columns"]) for item in job["items"]]
+        return {"clauses": [each and asdict(each) for each in found], "spent": False}
     connection = desk.connection(path)
     contents = desk.contents(path, connection)
     execution.lock(connection, seconds)
@@ -146,7 +152,7 @@ def serve(channel: socket.socket) -> None:
             reply = {"failure": f"{type(problem).__name__}: {execution.scrub(str(problem), job['path'])[:200]}", "spent": True}
         reply["spent"] = reply["spent"] or jobs >= MAX_JOBS or resident_bytes() > MAX_IDLE_BYTES
         wire.send(channel, encoded(reply))
-        if not reply["spent"] and job["kind"] != "check":
+        if not reply["spent"] and job["kind"] not in FILELESS:
             with suppress(OSError, duckdb.Error):  # a file that has gone is news for the next job, if any asks for it
                 desk.renew(job["path"])
 

@@ -281,10 +281,15 @@ def test_a_benchmark_run_prints_its_figures_and_nothing_else(run: Run, capsys: p
     assert (done["models"]["left"]["all"]["n"], done["models"]["left"]["all"]["accuracy"]) == (4, 0.0)
     assert 0 < done["models"]["left"]["all"]["high"] < 1
     assert done["abstention"]["left"] == {"right": 0, "unanswerable": 0, "wrong": 4, "answerable": 4, "unscored": 0}
+    assert list(done["metrics"]) == ["left", "baseline"]
+    assert done["metrics"]["left"]["outcomes"]["all"]["abstained"] == done["metrics"]["left"]["wrong_abstentions"]["n"] == 4
+    by_axis = json.loads(run("bench", "run", "--models", "left", "--dataset", "shop", "--limit", "4", "--axis", "duckdb", "--json"))
+    assert (done["axis"], by_axis["axis"], by_axis["models"]["left"]["all"]["n"]) == ("spider", "duckdb", 4)
     for_people = run("bench", "run", "--models", "left", "--dataset", "shop", "--limit", "2")
     assert "95 % Wilson interval" in for_people
     assert "0 of    2" in for_people
     assert "2 of 2 answerable" in for_people
+    assert "exact set match" in for_people
 
 
 @pytest.mark.parametrize(
