@@ -230,6 +230,13 @@ def test_spider_is_read_with_and_without_its_databases(tmp_path: Path, with_file
     )
 
 
+def test_a_schema_without_its_database_s_name_is_a_sentence(tmp_path: Path) -> None:
+    folder = spider(tmp_path / "spider", with_files=False)
+    (folder / "tables.json").write_text(json.dumps([{key: value for key, value in TABLES[0].items() if key != "db_id"}]))
+    with pytest.raises(BadInput, match="row 1 is about 'sailing', of which there is no schema"):
+        read("spider", folder)
+
+
 def bird(folder: Path) -> Path:
     row = {
         "db_id": "sailing",

@@ -217,7 +217,9 @@ def _with_databases(
     found = [path for path in (folder / each for each in wanted) if path.is_file()]
     if not found:
         raise BadInput(f"{folder} holds no {' or '.join(wanted) or f'file of the split {order.split}'}; give {name}'s own folder as path.")
-    schemas = {row["db_id"]: ddl.written(schema(row)) for each in tables if (folder / each).is_file() for row in records(folder / each)}
+    schemas = {
+        str(row.get("db_id")): ddl.written(schema(row)) for each in tables if (folder / each).is_file() for row in records(folder / each)
+    }
     databases = {path.stem: path for each in folders for path in (folder / each).glob("*/*.sqlite")}
     return Collection(_asked(found, sql, schemas, databases), ("sqlite", "duckdb"), guessed=not databases)
 

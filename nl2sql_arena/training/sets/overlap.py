@@ -1,9 +1,9 @@
 """What must not be learned: questions and queries that a model is measured on, and pairs that are nearly the same as others.
 
 Two keys. A question is its letters and digits in lower case. A skeleton is a query with its literals masked, its tables under their own
-names, without regard to case, quotes and layout: one query asked with other values, of tables and columns of the same names. Nearly the
-same are pairs with one skeleton whose questions differ in those values and in digits alone. Only texts that a worker of the gate has parsed
-within its limits are parsed here.
+names, without regard to case, quotes, layout and words that change nothing (INNER, ASC, parentheses around a whole condition): one query
+asked with other values, of tables and columns of the same names. Nearly the same are pairs with one skeleton whose questions differ in
+those values and in digits alone. Only texts that a worker of the gate has parsed within its limits are parsed here.
 """
 
 import re
@@ -46,10 +46,24 @@ def skeleton(sql: str) -> str:
     try:
         tree = with_full_names(parse_one(sql, read="duckdb"))
         for literal in list(tree.find_all(exp.Literal)):
-            literal.replace(exp.Placeholder())
+            signed = literal.parent if isinstance(literal.parent, exp.Neg) else literal
+            signed.replace(exp.Placeholder())
+        _drop_idle_words(tree)
         return tree.sql("duckdb", comments=False).lower()
     except (SqlglotError, RecursionError):
         return LITERAL.sub("?", " ".join(sql.lower().split()))
+
+
+def _drop_idle_words(tree: exp.Expr) -> None:
+    for join in tree.find_all(exp.Join):
+        if join.kind == "INNER":
+            join.set("kind", None)
+    for ordered in tree.find_all(exp.Ordered):
+        if not ordered.args.get("desc"):
+            ordered.set("desc", None)
+    for paren in list(tree.find_all(exp.Paren)):
+        if isinstance(paren.parent, exp.Where | exp.Having | exp.Select | exp.Join | exp.Ordered):
+            paren.replace(paren.this)
 
 
 def signature(schema: Schema) -> Signature:
