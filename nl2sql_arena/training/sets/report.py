@@ -186,7 +186,7 @@ def as_text(found: Mapping[str, Any]) -> str:
     size, tokens, values, biases = found["size"], found["tokens"], found["values"], found["biases"]
     parts = [
         "# Data report",
-        f"{size['train']:,} pairs to train on over {size['schemas']:,} schemas; {size['held_out']:,} questions held out on other schemas.",
+        f"{size['train']:,} pairs to train on over {size['schemas']:,} schemas; {size['held_out']:,} questions held out.",
         "## What became of the rows",
         *(f"- {source}\n" + "\n".join(f"  - {what}: {n:,}" for what, n in rows.items()) for source, rows in found["rows"].items()),
         f"## Difficulty and constructs ({found['measured_on']:,} pairs)",
