@@ -102,9 +102,10 @@ def check(items: Sequence[Mapping[str, Any]], seconds: float) -> list[dict[str, 
     """The verdict on each item, which is a schema with its queries.
 
     An item has `ddl` (statements), `path` (a file that holds its tables and rows, else ""), `dialects` (to read its queries in, best
-    first), `guessed` (whether its types are guesses that a query may correct) and `queries` (texts). A verdict has `tables`, `rows` by
-    table and `notes`, and for each query `sql` (empty: too odd to be read), `reason` (empty: it runs), `repairs`, `tables` (None: the
-    item's) and `found` (whether it finds a row; None: there are none to find).
+    first), `guessed` (whether its types are guesses that a query may correct), perhaps `nulls_kept` (they sort where the dialect has
+    them), and `queries` (texts). A verdict has `tables`, `rows` by table and `notes`, and for each query `sql` (empty: too odd to be
+    read), `reason` (empty: it runs), `repairs`, `tables` (None: the item's) and `found` (whether it finds a row; None: there are none to
+    find).
     """
     bench = Bench(seconds)
     try:
@@ -163,7 +164,7 @@ def _mended(bench: Bench, text: str, rows: Rows, item: Mapping[str, Any]) -> tup
     """The first reading of the text that binds, with its repairs; else the first reading, if it was read, and what is wrong with it."""
     failed: tuple[str, list[str], Trouble] | None = None
     tables = bench.tables
-    for sql, repairs in _readings(text, item["dialects"], bench.names):
+    for sql, repairs in _readings(text, item, bench.names):
         mended, done, trouble = _repaired(bench, sql, rows, bool(item["guessed"]))
         if trouble is None:
             return mended, repairs + done, None
@@ -189,14 +190,15 @@ def _settled(bench: Bench, sql: str, run: bool) -> tuple[str, Trouble | None, bo
     return sql, trouble, None
 
 
-def _readings(text: str, dialects: Sequence[str], names: Names) -> Iterator[tuple[str, list[str]]]:
+def _readings(text: str, item: Mapping[str, Any], names: Names) -> Iterator[tuple[str, list[str]]]:
     """The text as each dialect reads it, in DuckDB's words. DuckDB's own is taken as it stands, for sqlglot drops what it does not know."""
+    dialects = item["dialects"]
     for dialect in dialects:
         if dialect == "duckdb":
             yield _on_one_line(text), []
             continue
         with suppress(mending.UnreadableError):
-            sql, repairs = mending.translated(text, dialect, names)
+            sql, repairs = mending.translated(text, dialect, names, item.get("nulls_kept", False))
             yield sql, repairs + ([f"translated from {dialect}"] if dialect != dialects[0] else [])
 
 

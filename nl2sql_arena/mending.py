@@ -59,10 +59,11 @@ class UnreadableError(Exception):
     """A query that does not parse in the dialect."""
 
 
-def translated(sql: str, dialect: str, names: Names) -> tuple[str, list[str]]:
+def translated(sql: str, dialect: str, names: Names, nulls_kept: bool = False) -> tuple[str, list[str]]:
     """A query of another dialect in DuckDB's words, on one line without comments, and its repairs. Raises UnreadableError.
 
-    Where NULLs sort is left to DuckDB unless the author said it: a NULLS FIRST behind every ORDER BY would only teach a bad habit.
+    Where NULLs sort is left to DuckDB unless it is to be kept, as in an evaluation, or the author said it: a NULLS FIRST behind every
+    ORDER BY would only teach a bad habit.
     """
     try:
         tree = parse_one(translate(sql, dialect, names), read="duckdb") if dialect == "postgres" else parse_one(sql, read=dialect)
@@ -76,7 +77,7 @@ def translated(sql: str, dialect: str, names: Names) -> tuple[str, list[str]]:
         for like in list(tree.find_all(exp.Like)):
             like.replace(exp.ILike(**like.args))
             repairs = [ANY_CASE]
-    if "nulls" not in sql.lower():
+    if not nulls_kept and "nulls" not in sql.lower():
         for ordered in tree.find_all(exp.Ordered):
             if ordered.args.get("nulls_first"):
                 ordered.set("nulls_first", False)
