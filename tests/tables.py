@@ -1,6 +1,7 @@
 """Result tables for tests: from values, or from a trusted query on a plain connection."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -29,6 +30,15 @@ def executed(connection: duckdb.DuckDBPyConnection, sql: str) -> Execution:
     encoders = [cells.encoder(kind) for _, kind, *_ in connection.description or ()]
     rows = tuple(tuple(encode(cell) for encode, cell in zip(encoders, row, strict=True)) for row in connection.fetchall())
     return Execution("ok" if rows else "empty", tuple(ResultColumn(n, str(k)) for n, k in described), rows, len(rows))
+
+
+@contextmanager
+def memory(script: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory, made by a trusted text."""
+    connection = duckdb.connect()
+    connection.execute(script)
+    yield connection
+    connection.close()
 
 
 def database(script: Path) -> duckdb.DuckDBPyConnection:

@@ -8,7 +8,8 @@ from typing import get_args
 import duckdb
 
 from nl2sql_arena import sampledata
-from nl2sql_arena.compare import difference, is_ordered
+from nl2sql_arena.compare import difference
+from nl2sql_arena.golds import is_ordered
 from nl2sql_arena.database import build_from
 from nl2sql_arena.difficulty import spider_level
 from nl2sql_arena.settings import ROOT

@@ -22,9 +22,14 @@ VERDICTS: dict[str, tuple[str, str]] = {
 }
 GOLD: dict[str, str] = {
     "match": "right",
+    "match_tied": "right",
+    "match_empty": "right",
+    "extra_columns": "wrong: the right columns and more",
     "row_order": "wrong: the right rows in another order than asked",
-    "columns": "wrong: another number of columns",
+    "duplicates": "wrong: the right rows, but some more or less often",
+    "no_rows": "wrong: no rows",
     "rows": "wrong: other rows",
+    "columns": "wrong: another number of columns",
     "answered_unanswerable": "wrong: the tables cannot answer this question",
     "abstained": "wrong: the tables can answer this question",
     "error": "wrong: the query does not run",

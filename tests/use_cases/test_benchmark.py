@@ -96,6 +96,16 @@ def test_what_is_right_and_what_is_wrong_and_why(bench: Services) -> None:
     assert judged(bench, example(GERMANY)) == [(0.0, "answered_unanswerable")]
 
 
+def test_golds_run_with_their_sort_keys_only_where_a_tie_may_decide(bench: Services) -> None:
+    bench.engine.counted.clear()  # type: ignore[attr-defined]
+    by_status = "SELECT id FROM orders ORDER BY status"
+    assert judged(bench, example("List the order numbers", by_status))[0][0] == 0.0
+    assert len(bench.engine.counted) == 2  # type: ignore[attr-defined]
+    bench.engine.counted.clear()  # type: ignore[attr-defined]
+    assert judged(bench, example("List the order numbers", "SELECT id FROM customers ORDER BY country"))[0][0] == 0.0
+    assert len(bench.engine.counted) == 1, "other rows need no look at ties"  # type: ignore[attr-defined]
+
+
 def test_a_gold_that_cannot_run_leaves_the_answer_unscored(bench: Services) -> None:
     assert judged(bench, example(GERMANY, "SELECT broken FROM nowhere")) == [(None, "gold_failed")]
     assert judged(bench, example(GERMANY, "SELECT broken FROM nowhere", IN_GERMANY)) == [(1.0, "match")]
