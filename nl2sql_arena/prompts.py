@@ -7,6 +7,7 @@ are facts of their models, stated where each is from. Not covered: fetching the 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from nl2sql_arena import schema as ddl
 from nl2sql_arena.errors import BadInput
@@ -16,6 +17,14 @@ ABSTENTION = "I do not know"
 FENCE = "```"
 Format = Callable[[str, Schema, bool], Prompt]
 """(question, schema, with comments) -> Prompt."""
+
+
+class LinkedFormat(Protocol):
+    """A format that can also name the stored values which a question mentions."""
+
+    def __call__(self, question: str, schema: Schema, comments: bool, /, *, links: Sequence[Link] = ()) -> Prompt: ...
+
+
 FindLinks = Callable[[str], Sequence[Link]]
 
 
@@ -29,6 +38,13 @@ def mini(question: str, schema: Schema, _comments: bool = False, links: Sequence
     values = "; ".join(f"{link.table}.{link.column} = {ddl.literal(link.value)}" for link in links)
     named = f"-- {values}\n" if values else ""
     return Prompt(prefix=f"{ddl.compact(schema)}\n-- ", suffix=f"{_line(question)}\n{named}", stop=("\n",))
+
+
+def rules(question: str, schema: Schema, _comments: bool = False, links: Sequence[Link] = ()) -> Prompt:
+    """What the rule-based baseline reads: the tables with their keys, the question, then the values it names; each on lines of its own."""
+    values = "; ".join(f"{ddl.quoted(link.table)}.{ddl.quoted(link.column)} = {ddl.literal(link.value)}" for link in links)
+    named = f"-- {values}\n" if values else ""
+    return Prompt(prefix=f"{ddl.keyed(schema)}\n-- ", suffix=f"{_line(question)}\n{named}", stop=(FENCE,))
 
 
 def phi2_sql(question: str, schema: Schema, comments: bool = True) -> Prompt:
@@ -70,11 +86,13 @@ def sqlcoder_7b_2(question: str, schema: Schema, comments: bool = True) -> Promp
 
 FORMATS: dict[str, Format] = {
     "mini": mini,
+    "rules": rules,
     "phi2-sql": phi2_sql,
     "phi2-base": phi2_base,
     "phi2-sqlcoder": phi2_sqlcoder,
     "sqlcoder-7b-2": sqlcoder_7b_2,
 }
+LINKED: dict[str, LinkedFormat] = {"mini": mini, "rules": rules}
 
 
 def build(
@@ -82,10 +100,10 @@ def build(
 ) -> Prompt:
     """The prompt in at most `room` tokens: whole, else without comments, else with the schema pruned to the question.
 
-    `find` gives the stored values that a question names; only formats whose models have learned to read them ask it.
+    `find` gives the stored values that a question names; only the formats in `LINKED` ask it.
     What was left out is named in `Prompt.pruned`. Raises BadInput when even the pruned schema does not fit.
     """
-    make: Format = partial(mini, links=find(question)) if format_name == "mini" else FORMATS[format_name]
+    make: Format = partial(LINKED[format_name], links=find(question)) if format_name in LINKED else FORMATS[format_name]
     whole = make(question, schema, True)
     if count_tokens(whole.text) <= room:
         return whole

@@ -94,6 +94,23 @@ def short_type(column: Column) -> str:
     return "num" if kind.startswith(NUMBER_TYPES) else "other"
 
 
+def keyed(schema: Schema) -> str:
+    """One line a table with primary keys and what foreign keys refer to: `orders(id int key, customer_id int > customers.id)`."""
+    lines = []
+    for table in schema.tables:
+        refers = {
+            mine: f" > {quoted(key.table)}.{quoted(theirs)}"
+            for key in table.foreign_keys
+            for mine, theirs in zip(key.columns, key.references, strict=True)
+        }
+        columns = ", ".join(
+            f"{quoted(column.name)} {short_type(column)}{' key' if column.name in table.primary_key else ''}{refers.get(column.name, '')}"
+            for column in table.columns
+        )
+        lines.append(f"{quoted(table.name)}({columns})")
+    return "\n".join(lines)
+
+
 def compact(schema: Schema) -> str:
     """One line a table: `orders(id int, customer_id int > customers, status text)`."""
     lines = []

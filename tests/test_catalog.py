@@ -52,8 +52,13 @@ def test_card(card: ModelCard) -> None:
         assert "trained here" in card.title
         assert "says nothing about" in card.notes
     for weights in filter(None, (card.base, card.adapter)):
-        is_local = card.kind == "mini" or weights.id == "adapter"
+        is_local = card.kind != "real" or weights.id == "adapter"
         assert is_local == ("/" not in weights.id.removeprefix("../"))
+
+
+def test_the_baseline_is_in_no_pair() -> None:
+    assert CARDS["rules"].kind == "baseline"
+    assert "rules" not in {*REAL_PAIR, *MINI_PAIR}
 
 
 def test_titles_tell_contestants_apart() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nl2sql_arena import prompts
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.prompts import FORMATS
+from nl2sql_arena.prompts import FORMATS, LINKED
 from nl2sql_arena.types import Column, ForeignKey, Link, Prompt, Schema, Table
 
 GOLDEN = Path(__file__).parent / "golden" / "prompts"
@@ -24,7 +24,7 @@ ORDERS = Table(
     (ForeignKey(("customer_id",), "customers", ("id",)),),
 )
 SHOP = Schema("shop", (CUSTOMERS, ORDERS))
-SCHEMA_FIRST = ("mini", "phi2-sql", "phi2-base")
+SCHEMA_FIRST = ("mini", "rules", "phi2-sql", "phi2-base")
 every_format = pytest.mark.parametrize("name", sorted(FORMATS))
 
 
@@ -163,7 +163,15 @@ def test_a_mini_is_told_which_stored_values_a_question_names() -> None:
     assert prompt.prefix == prompts.mini(QUESTION, SHOP).prefix
 
 
-@pytest.mark.parametrize("name", sorted(set(FORMATS) - {"mini"}))
+def test_the_rules_are_told_keys_and_values_too() -> None:
+    bought = Table("order", (Column("no", "INTEGER"),), ("no",), (ForeignKey(("no",), "customers", ("id",)),))
+    tables = Schema("shop", (CUSTOMERS, bought))
+    prompt = prompts.build("rules", QUESTION, tables, tokens, 100, lambda _question: (Link("customers", "city", "Łódź"),))
+    assert prompt.prefix.splitlines()[1] == '"order"(no int key > customers.id)'
+    assert prompt.suffix == f"{QUESTION}\n-- customers.city = 'Łódź'\n"
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - set(LINKED)))
 def test_published_prompts_stay_as_they_are_whatever_the_database_stores(name: str) -> None:
     found = prompts.build(name, QUESTION, SHOP, tokens, 10_000, lambda _question: (Link("customers", "city", "Łódź"),))
     assert found == FORMATS[name](QUESTION, SHOP, True)

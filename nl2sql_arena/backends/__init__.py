@@ -56,6 +56,7 @@ def _entry(module: str, function: str) -> Loader:
 
 BACKENDS: dict[str, Loader] = {
     "local": _entry("local", "load"),
+    "rules": _entry("rules", "load"),
     "scripted": _entry("scripted", "load"),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from nl2sql_arena.errors import BadCard
-from nl2sql_arena.prompts import FORMATS
+from nl2sql_arena.prompts import FORMATS, LINKED
 from nl2sql_arena.training.sets.datasets import Source
 from nl2sql_arena.types import Kind, Weights
 
@@ -166,7 +166,7 @@ def read_tuning(path: Path) -> Tuning:
 
 def _wrong(made: Tuning) -> list[str]:
     """What cannot be, in words."""
-    formats = tuple(name for name in FORMATS if name != "mini")  # the minis' names values of a database, which a pair does not have
+    formats = tuple(name for name in FORMATS if name not in LINKED)  # those name values of a database, which a pair does not have
     named = (("format", made.format, formats), ("quantisation", made.quantisation, get_args(Quantisation)))
     wrong = [f"{key} = {value!r}, not one of {', '.join(allowed)}" for key, value, allowed in named if value not in allowed]
     schedule, lora, evaluation = made.schedule, made.lora, made.evaluation

@@ -39,7 +39,8 @@ def _cards(services: Services, profile: Profile) -> str:
 
 
 def _card(card: ModelCard, revision: str, offered: bool) -> str:
-    weights = " + ".join(each.id for each in (card.base, card.adapter) if each) if card.kind == "real" else "trained here"
+    ids = " + ".join(each.id for each in (card.base, card.adapter) if each)
+    weights = {"real": ids, "mini": "trained here", "baseline": "none"}[card.kind]
     kind = {"real": "real; not yet verified on real weights by this project", "mini": "mini, a practice stand-in", "baseline": "baseline"}[
         card.kind
     ]

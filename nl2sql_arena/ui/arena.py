@@ -145,8 +145,8 @@ class ArenaTab:
 
     def _notice(self, db: str) -> str:
         """What to expect on a database that none of this page's models has learned; nothing on one that some know."""
-        cards = [self.cards[name] for name in self.profile.models]
-        if not all(card.learned and db not in card.learned for card in cards):
+        cards = [card for name in self.profile.models if (card := self.cards[name]).kind != "baseline"]
+        if not cards or not all(card.learned and db not in card.learned for card in cards):
             return ""
         known = ", ".join(dict.fromkeys(name for card in cards for name in card.learned))
         said = "".join(f" {card.title}: {card.unlearned}." for card in cards if card.unlearned)

@@ -81,8 +81,10 @@ def test_a_tab_stands_alone_and_each_of_its_controls_is_named(build, name):
 )
 def test_the_page_says_when_no_model_has_learned_the_database(build, learned, expected):
     cards = {name: replace(card, learned=learned, unlearned="2 of 9 right") for name, card in build.services.cards.items()}
+    cards["floor"] = replace(next(iter(cards.values())), name="floor", kind="baseline", learned=())  # rules know no database, nor say so
+    profile = replace(build.profile, models=(*build.profile.models, "floor"))
     with gr.Blocks():
-        tab = ArenaTab(replace(build.services, cards=cards), build.profile, Sessions(), 1, streams=True)
+        tab = ArenaTab(replace(build.services, cards=cards), profile, Sessions(), 1, streams=True)
     said = tab.on_db("shop", "")[tab.notice]
     assert (expected in said) if expected else said == ""
     assert said == tab.notice.value
