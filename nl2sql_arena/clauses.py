@@ -144,15 +144,16 @@ def _text(node: exp.Expr, scope: _Scope) -> str:
             return exp.Var(this=_digest(part, scope))
         if isinstance(part, exp.Column):
             return exp.Var(this=scope.column(part))
-        if isinstance(part, exp.Literal | exp.Boolean) or (isinstance(part, exp.Neg) and isinstance(part.this, exp.Literal)):
+        if isinstance(part, exp.Literal | exp.Boolean) or (isinstance(part, exp.Neg | exp.Cast) and isinstance(part.this, exp.Literal)):
             return exp.Var(this=VALUE)
-        if isinstance(part, exp.In) and part.expressions:
-            return exp.In(this=part.this, expressions=[exp.Var(this=VALUE)])
         if isinstance(part, exp.Distinct) and len(part.expressions) == 1:
-            return plain(part.expressions[0])
-        return part.unnest() if isinstance(part, exp.Paren) else part
+            inner: exp.Expr = part.expressions[0]
+            return inner.transform(plain)
+        if isinstance(part, exp.In) and part.expressions:
+            part.set("expressions", [exp.Var(this=VALUE)])
+        return part.unnest().transform(plain) if isinstance(part, exp.Paren) else part
 
-    return node.copy().transform(plain).sql("duckdb").lower()
+    return node.transform(plain).sql("duckdb").lower()
 
 
 def _key(node: exp.Expr, chosen: list[str], scope: _Scope) -> str:

@@ -1,10 +1,15 @@
 """Which queries are the same clause by clause, after Spider's definitions."""
 
+import json
+
 import pytest
+from sqlglot import exp, parse_one
 
 from nl2sql_arena.clauses import Clauses, clauses
 from nl2sql_arena.sandbox import Sandbox
+from tests.tables import ORACLE, WITHOUT_ORACLE
 
+SPIDER = ORACLE / "spider_hardness.jsonl"
 SHOP = {"customers": ("id", "name", "city"), "orders": ("id", "customer_id", "total")}
 
 
@@ -29,7 +34,9 @@ def read(sql: str, dialect: str = "duckdb") -> Clauses:
          "SELECT name FROM customers c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id)",
          "SELECT name FROM customers WHERE EXISTS (SELECT 1 FROM orders WHERE customer_id = customers.id)"),
         ("DISTINCT and lists of values", "SELECT count(DISTINCT city) FROM customers WHERE id IN (1, 2)",
-         "SELECT count(city) FROM customers WHERE id IN (3)"),
+         "SELECT count(c.city) FROM customers c WHERE c.id IN (3)"),
+        ("values of any type in any depth", "SELECT total FROM orders WHERE (total + 1) * 2 > CAST('3' AS DECIMAL) OR NOT (total < -1)",
+         "SELECT o.total FROM orders o WHERE (o.total + 5) * 7 > 8 OR NOT (o.total < 2)"),
         ("GROUP BY ALL", "SELECT city, count(*) FROM customers GROUP BY ALL", "SELECT city, count(*) FROM customers GROUP BY city"),
         ("QUALIFY by its output", "SELECT rank() OVER (ORDER BY id) AS r FROM customers QUALIFY r = 1",
          "SELECT rank() OVER (ORDER BY id) FROM customers QUALIFY rank() OVER (ORDER BY id) = 2"),
@@ -64,6 +71,24 @@ def test_what_spider_does_not_tell_apart_is_equal(why: str, one: str, other: str
 def test_a_difference_is_found_where_it_is(differs: set[str], one: str, other: str) -> None:
     first, second = read(one), read(other)
     assert {name for name, found in vars(first).items() if found != vars(second)[name]} == differs
+
+
+@pytest.mark.skipif(not SPIDER.exists(), reason=WITHOUT_ORACLE)
+def test_every_query_of_spider_has_clauses_equal_only_to_its_like() -> None:
+    """Rewriting what Spider does not compare changes nothing; dropping a clause always does."""
+    rows = [json.loads(line) for line in SPIDER.read_text(encoding="utf-8").splitlines()]
+    for sql in {row["sql"] for row in rows[::3]}:
+        found = clauses(sql, {}, "sqlite")
+        assert found is not None
+        tree = parse_one(sql, read="sqlite")
+        for literal in list(tree.find_all(exp.Literal)):
+            literal.replace(exp.Literal.string("other"))
+        assert clauses(tree.sql("sqlite"), {}, "sqlite") == found
+        for part in ("where", "group", "order", "limit"):
+            less = parse_one(sql, read="sqlite")
+            if isinstance(less, exp.Select) and less.args.get(part):
+                less.set(part, None)
+                assert clauses(less.sql("sqlite"), {}, "sqlite") != found, (part, sql)
 
 
 @pytest.mark.parametrize("sql", ["", "SELECT FROM WHERE", "DROP TABLE customers", "SELECT " + "(" * 3000])
