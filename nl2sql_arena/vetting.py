@@ -59,14 +59,21 @@ def fold(name: str) -> str:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What a query may name: the file's name inside DuckDB, the name people use for it, and its tables and views."""
+    """What a query may name: the file's name inside DuckDB, the name people use for it, and its tables and views.
+
+    `elsewhere` has the tables outside the schema main, as (schema, table).
+    """
 
     alias: str
     db: str
     tables: tuple[str, ...]
+    elsewhere: tuple[tuple[str, str], ...] = ()
 
     def has(self, table: str) -> bool:
         return fold(table) in map(fold, self.tables)
+
+    def has_in(self, schema: str, table: str) -> bool:
+        return (fold(schema), fold(table)) in {(fold(first), fold(second)) for first, second in self.elsewhere}
 
 
 class RejectedError(Exception):
@@ -267,6 +274,8 @@ class _Walk:
             case (name,) | ("main", name) if self.catalogue.has(name):
                 return
             case ("information_schema", name) if name in INFORMATION_SCHEMA:
+                return
+            case (schema, name) if self.catalogue.has_in(schema, name):
                 return
         if re.search(r"[/\\*:?]|\.\w+$", names[-1]):
             raise RejectedError("A query may not read files; only the tables of this database.")

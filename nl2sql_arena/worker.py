@@ -98,7 +98,9 @@ def read_contents(path: str, connection: duckdb.DuckDBPyConnection) -> Contents:
     tables += [name for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()]
     columns = connection.execute("SELECT lower(column_name), data_type LIKE '%INT%' FROM duckdb_columns() WHERE NOT internal").fetchall()
     stem = Path(path).stem
-    catalogue = vetting.Catalogue(alias=stem, db=re.sub(r"-[0-9a-f]{12}$", "", stem), tables=tuple(tables))
+    elsewhere = connection.execute("SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name <> 'main' AND NOT internal")
+    others_than_main = tuple((schema, name) for schema, name in elsewhere.fetchall())
+    catalogue = vetting.Catalogue(stem, re.sub(r"-[0-9a-f]{12}$", "", stem), tuple(tables), others_than_main)
     others = {name for name, is_integer in columns if not is_integer}
     identifiers = {name.lower() for name in tables} | {name for name, _ in columns}
     return Contents(catalogue, sql.Names(frozenset(identifiers), frozenset(name for name, _ in columns) - others))
