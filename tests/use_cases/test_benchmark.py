@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,8 @@ def bench(shared: Services, tmp_path_factory: pytest.TempPathFactory) -> Service
     cards = catalog.load(models) | {"broken": shared.cards["broken"]}
     engine = Counting(cards, models, shared.databases, shared.sandbox)
     engine.counted = Counter()
-    return replace(shared, cards=cards, engine=engine)
+    settings = replace(shared.settings, data=tmp_path_factory.mktemp("runs"))  # with a run log of its own
+    return replace(shared, settings=settings, cards=cards, engine=engine)
 
 
 def judged(bench: Services, *examples: Example, model: str = "left") -> list[tuple[float | None, str]]:
@@ -127,7 +129,8 @@ def test_our_failures_are_never_averaged(bench: Services) -> None:
 
     engine.generate = generate
     services = replace(bench, engine=engine)
-    results = list(runner.run(services, ["left"], [example(GERMANY, IN_GERMANY), example(lost, IN_GERMANY), example(lost, name="none")]))
+    asked = [example(GERMANY, IN_GERMANY), example(lost, IN_GERMANY), example(lost, name="none")]
+    results = list(runner.run(services, ["left"], asked, again=True))
     assert [each.score.value for each in results] == [1.0, None, None]
     assert results[1].score == Score(None, "infrastructure", "The server went away.")
     assert report.accuracy(results)["left"]["all"] == wilson(1, 1)
@@ -222,3 +225,25 @@ def test_every_bar_has_its_n_and_its_interval_even_one_of_no_height(bench: Servi
 def test_an_empty_run_has_a_chart(shared: Services) -> None:
     assert report.accuracy([]) == {}
     assert len(report.chart({}, shared.cards, "nothing yet").data) == 0
+
+
+def test_a_run_takes_from_the_log_what_these_models_have_written(bench: Services, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def counting(requests: Any, on_token: Any, cancelled: Any) -> Any:
+        asked.extend(request.id for request in requests)
+        return bench.engine._generate(requests, on_token, cancelled)
+
+    examples = bench.examples("shop", "arena")[:6]
+    logged = replace(bench, settings=replace(bench.settings, data=tmp_path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench.engine, "generate", counting)
+        list(itertools.islice(runner.run(logged, ["scholar"], examples), 3))  # a run that was left
+        first = list(runner.run(logged, ["scholar"], examples))
+        second = list(runner.run(logged, ["scholar"], examples))
+    assert sorted(asked) == sorted(each.id for each in examples), "nothing is generated twice"
+    assert [result.score for result in sorted(first, key=by_id)] == [result.score for result in sorted(second, key=by_id)]
+
+
+def by_id(result: runner.Result) -> str:
+    return result.example.id
