@@ -39,7 +39,8 @@ def duckdb_level(sql: str, dialect: str = "duckdb") -> Level:
     query = _parse(sql, dialect)
     components, nested, others = _counts(query)
     outer = _outermost(query)
-    components += len(list(query.find_all(exp.Case))) + len(list(query.find_all(exp.Filter))) + bool(outer.args.get("qualify"))
+    choices = sum(isinstance(node, exp.Case) or not isinstance(node.parent, exp.Case) for node in query.find_all(exp.Case, exp.If))
+    components += choices + len(list(query.find_all(exp.Filter))) + bool(outer.args.get("qualify"))
     derived = [node for node in query.find_all(exp.Subquery) if isinstance(node.parent, exp.From | exp.Join)]
     nested += len(list(query.find_all(exp.CTE))) + len(derived) + (query.find(exp.Window) is not None)
     return _level(components, nested, others)

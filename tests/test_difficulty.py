@@ -55,6 +55,8 @@ def test_having_counts_only_through_what_stands_in_it() -> None:
         ("easy", "hard", "SELECT name FROM (SELECT name FROM t)"),
         ("easy", "hard", "SELECT rank() OVER (ORDER BY x) FROM t"),
         ("easy", "medium", "SELECT CASE WHEN x > 1 THEN 'a' ELSE 'b' END FROM t WHERE y = 2"),
+        ("easy", "medium", "SELECT if(x > 1, 'a', 'b') FROM t WHERE y = 2"),
+        ("easy", "hard", "SELECT CASE WHEN x > 1 THEN 'a' ELSE CASE WHEN x > 0 THEN 'b' END END FROM t WHERE y = 2"),
         ("easy", "medium", "SELECT count(*) FILTER (WHERE x > 1) FROM t WHERE y = 2"),
         ("easy", "extra", "SELECT name FROM t WHERE y > 1 QUALIFY row_number() OVER (PARTITION BY city ORDER BY x) = 1"),
     ],
