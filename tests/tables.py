@@ -1,10 +1,12 @@
-"""Result tables for tests: from values, or from a trusted query on a plain connection."""
+"""Result tables for tests: from values, from a trusted query on a plain connection, or of any shape (Hypothesis)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+from hypothesis import strategies as st
 
 from nl2sql_arena import cells
 from nl2sql_arena.types import Execution, ResultColumn, Value
@@ -47,3 +49,31 @@ def database(script: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(script.read_text(encoding="utf-8"))
     return connection
+
+
+VALUES: dict[str, st.SearchStrategy[Value]] = {
+    "BIGINT": st.integers(-5, 5) | st.just(2**53) | st.just(str(2**53 + 1)),
+    "DOUBLE": st.sampled_from([0.0, 0.5, 1.5, -2.25, 1e300, "NaN", "Infinity"]),
+    "DECIMAL(10,2)": st.sampled_from(["0.00", "1.50", "-2.25", "10.10"]),
+    "VARCHAR": st.sampled_from(["", "a", "A", "a ", "1", "é", "2024-01-01 00:00:00"]),
+    "DATE": st.sampled_from(["2024-01-01", "2024-02-29"]),
+    "TIMESTAMP": st.sampled_from(["2024-01-01 00:00:00", "2024-01-01 10:00:00.5"]),
+    "BOOLEAN": st.booleans(),
+    "INTEGER[]": st.lists(st.integers(0, 2), max_size=2),
+}
+
+
+@st.composite
+def any_table(draw: st.DrawFn, min_rows: int = 0) -> Execution:
+    types = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=4))
+    row = st.tuples(*(st.none() | VALUES[kind] for kind in types))
+    return table(types, draw(st.lists(row, min_size=min_rows, max_size=6)))
+
+
+def with_columns(given_table: Execution, order: list[int]) -> Execution:
+    columns = tuple(given_table.columns[i] for i in order)
+    return replace(given_table, columns=columns, rows=tuple(tuple(row[i] for i in order) for row in given_table.rows))
+
+
+def with_rows(given_table: Execution, rows: list[tuple[Value, ...]]) -> Execution:
+    return replace(given_table, outcome="ok" if rows else "empty", rows=tuple(rows), row_count=len(rows))

@@ -6,10 +6,12 @@ from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nl2sql_arena.benchmark.scorers import RIGHT, SCORERS, UNSCORED, once
 from nl2sql_arena.types import Example, Execution, Limits, Score
-from tests.tables import executed, memory, table
+from tests.tables import any_table, executed, memory, table, with_columns, with_rows
 
 STAFF = """
     CREATE TABLE staff AS FROM (VALUES
@@ -148,3 +150,44 @@ def test_once_runs_a_query_once_but_tries_our_own_failures_again() -> None:
     assert asked == ["q score", "q score"]
     run_once("other", "q")
     assert len(asked) == 3
+
+
+# Properties of the strict verdict
+
+
+def on(gold: Execution, predicted: Execution, sql: str = "SELECT * FROM t") -> Score:
+    example = Example("1", "t", "?", (sql,), "filter", "dev")
+    return SCORERS["strict"](example, "x", lambda _, query: predicted if query == "x" else gold)
+
+
+@given(any_table(), st.sampled_from(["SELECT * FROM t", "SELECT * FROM t ORDER BY 1", "SELECT * FROM t LIMIT 9"]))
+def test_a_gold_is_right(a: Execution, sql: str) -> None:
+    assert on(a, a, sql).value == 1.0
+    assert on(a, a, sql).reason == ("match" if a.rows else "match_empty")
+
+
+@given(any_table(), any_table())
+def test_gold_and_prediction_may_change_places(a: Execution, b: Execution) -> None:
+    assert on(a, b).value == on(b, a).value
+
+
+@given(any_table(), st.data())
+def test_order_of_rows_and_columns_and_names_do_not_count(a: Execution, data: st.DataObject) -> None:
+    order, rows = data.draw(st.permutations(range(len(a.columns)))), data.draw(st.permutations(a.rows))
+    moved = with_columns(with_rows(a, list(rows)), list(order))
+    renamed = replace(moved, columns=tuple(replace(column, name=data.draw(st.text(max_size=3))) for column in moved.columns))
+    assert on(a, renamed).value == 1.0
+
+
+@given(any_table(min_rows=1), st.data(), st.sampled_from(["SELECT * FROM t", "SELECT * FROM t ORDER BY 1"]))
+def test_a_changed_cell_a_dropped_duplicate_and_a_lost_row_are_seen(a: Execution, data: st.DataObject, sql: str) -> None:
+    place = data.draw(st.integers(0, len(a.rows) - 1))
+    twice = with_rows(a, [*a.rows, a.rows[place]])
+    assert on(twice, a, sql).value == on(a, twice, sql).value == 0.0
+    assert on(twice, a, sql).reason == "duplicates"
+    assert on(a, with_rows(a, [row for i, row in enumerate(a.rows) if i != place]), sql).value == 0.0
+    column = data.draw(st.integers(0, len(a.columns) - 1))
+    others = {"BOOLEAN": "7", "VARCHAR": "zzz", "DATE": "1999-12-31", "TIMESTAMP": "1999-12-31 00:00:00", "INTEGER[]": [9]}
+    changed = list(a.rows[place])
+    changed[column] = others.get(a.columns[column].type, 77)
+    assert on(a, with_rows(a, [*a.rows[:place], tuple(changed), *a.rows[place + 1 :]]), sql).value == 0.0
