@@ -56,11 +56,6 @@ def read(sql: str) -> Gold:
     return Gold(order is not None, cut, offset, keyed.sql("duckdb"), tuple(positions), len(extra), slack)
 
 
-def is_ordered(sql: str) -> bool:
-    """Whether a (trusted) DuckDB query sorts at its top level. Raises BadInput."""
-    return read(sql).ordered
-
-
 def _offset(tree: exp.Expr) -> int | None:
     """Rows that are left out at the start; None when that is not a plain number."""
     offset = tree.args.get("offset")

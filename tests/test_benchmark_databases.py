@@ -9,9 +9,9 @@ import duckdb
 
 from nl2sql_arena import sampledata
 from nl2sql_arena.compare import difference
-from nl2sql_arena.golds import is_ordered
 from nl2sql_arena.database import build_from
 from nl2sql_arena.difficulty import spider_level
+from nl2sql_arena.golds import read
 from nl2sql_arena.settings import ROOT
 from nl2sql_arena.types import Category
 from tests.tables import executed
@@ -41,7 +41,7 @@ def test_golds_give_rows_and_the_same_on_two_threads_and_in_another_load_order(t
                 first = executed(one, sql)
                 assert first.rows, row["id"]
                 found = difference(first, executed(two, sql))
-                assert found.same or (found.same_but_order and not is_ordered(sql)), row["id"]
+                assert found.same or (found.same_but_order and not read(sql).ordered), row["id"]
 
 
 def test_ids_and_questions_are_unique_and_are_no_questions_of_the_samples() -> None:

@@ -23,7 +23,7 @@ from tests.tables import executed, memory
     ],
 )
 def test_order_counts_where_the_whole_query_sorts(sql: str, ordered: bool) -> None:
-    assert golds.is_ordered(sql) == ordered
+    assert golds.read(sql).ordered == ordered
 
 
 TABLE = "CREATE TABLE t AS FROM (VALUES (1, 'x', 5), (2, 'y', 5), (3, 'x', 7), (4, NULL, 1)) v(a, b, c)"

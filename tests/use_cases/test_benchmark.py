@@ -113,6 +113,8 @@ def test_a_gold_that_cannot_run_leaves_the_answer_unscored(bench: Services) -> N
     assert judged(bench, example(GERMANY, "SELECT broken FROM nowhere", IN_GERMANY)) == [(1.0, "match")]
     assert judged(bench, example(GERMANY, "SELECT broken FROM nowhere", "SELECT 0")) == [(None, "gold_failed")], "it might have matched"
     assert judged(bench, example("Throw everything away", "SELECT broken FROM nowhere", "SELECT 0")) == [(0.0, "refused")]
+    for failing in ("Throw everything away", "Talk without end", "Give up in words"):
+        assert judged(bench, example(failing, "SELECT broken FROM nowhere")) == [(None, "gold_failed")], "for all alike"
 
 
 def test_our_failures_are_never_averaged(bench: Services) -> None:
