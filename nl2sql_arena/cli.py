@@ -78,6 +78,16 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--axis", default="spider", choices=list(AXES), help="whose levels of difficulty (default: spider)")
     run.add_argument("--again", action="store_true", help="generate also what these very models have written before")
     run.add_argument("--json", action="store_true")
+    score = _add(bench, "score", _bench_score, "score stored golds and predictions, without a model")
+    score.add_argument(
+        "--pairs",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help='lines with "id", "gold_sql", "pred_sql" and the "fixture" that both run on',
+    )
+    score.add_argument("--db-root", type=Path, help="the folder of fixtures (default: beside the file)")
+    score.add_argument("--json", action="store_true")
     difficulty = _add(bench, "difficulty", _bench_difficulty, "the level of each query of a JSONL file")
     difficulty.add_argument("file", type=Path)
     difficulty.add_argument("--json", action="store_true")
@@ -417,6 +427,17 @@ def _figures_text(done: dict[str, Any]) -> str:
         shares = f"{said['right']} of {said['unanswerable']} unanswerable, {said['wrong']} of {said['answerable']} answerable"
         lines.append(f"  {model:14} abstained: {shares}; not scored: {said['unscored']}")
     return "\n".join(lines)
+
+
+def _bench_score(options: argparse.Namespace) -> None:
+    from nl2sql_arena.benchmark import pairs
+    from nl2sql_arena.sandbox import Sandbox
+
+    given = pairs.read(options.pairs)
+    with Sandbox(workers=1) as sandbox:
+        for found in pairs.score(given, options.db_root or options.pairs.parent, _settings(options).data / "published", sandbox):
+            row = asdict(found)
+            _out(json.dumps(row, ensure_ascii=False) if options.json else "  ".join(f"{name} {value}" for name, value in row.items()))
 
 
 def _bench_difficulty(options: argparse.Namespace) -> None:

@@ -437,3 +437,21 @@ def test_a_broken_card_is_one_sentence(refused: Run, arena_settings: Settings, m
     (tmp_path / "odd" / "card.toml").write_text("name = ")
     monkeypatch.setattr(cli, "load", lambda _environment: replace(arena_settings, models=tmp_path))
     assert "card.toml cannot be read" in refused("models", "list")
+
+
+def test_pairs_are_scored_in_their_order_by_both_rules(run: Run, refused: Run, tmp_path: Path) -> None:
+    (tmp_path / "towns.sql").write_text("CREATE TABLE towns AS FROM (VALUES ('Bonn', 1), ('Rome', 2)) v(name, size)")
+    rows = [
+        {"id": 1, "gold_sql": ["SELECT name FROM towns"], "pred_sql": "SELECT name AS town FROM towns", "fixture": "towns.sql"},
+        {"id": "b", "gold_sql": ["SELECT name FROM towns"], "pred_sql": "SELECT size, name FROM towns", "fixture": "towns.sql"},
+        {"id": "c", "gold_sql": ["SELECT nothing"], "pred_sql": "SELECT 1", "fixture": "towns.sql", "dialect": "postgres"},
+    ]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+    assert lines(run("bench", "score", "--pairs", str(path), "--db-root", str(tmp_path), "--json")) == [
+        {"id": 1, "strict": True, "relaxed": True, "outcome": "ok", "reason": "match"},
+        {"id": "b", "strict": False, "relaxed": True, "outcome": "ok", "reason": "extra_columns"},
+        {"id": "c", "strict": None, "relaxed": None, "outcome": "ok", "reason": "gold_failed"},
+    ]
+    assert "id b  strict False  relaxed True  outcome ok  reason extra_columns\n" in run("bench", "score", "--pairs", str(path))
+    assert "There is no fixture" in refused("bench", "score", "--pairs", str(path), "--db-root", str(tmp_path / "missing"), "--json")
