@@ -78,15 +78,21 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--axis", default="spider", choices=list(AXES), help="whose levels of difficulty (default: spider)")
     run.add_argument("--again", action="store_true", help="generate also what these very models have written before")
     run.add_argument("--json", action="store_true")
-    score = _add(bench, "score", _bench_score, "score stored golds and predictions, without a model")
-    score.add_argument(
-        "--pairs",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help='lines with "id", "gold_sql", "pred_sql" and the "fixture" that both run on',
+    score = _add(bench, "score", _bench_score, "score stored predictions, without a model, under several rules at once")
+    judged = score.add_mutually_exclusive_group(required=True)
+    judged.add_argument(
+        "--pairs", type=Path, metavar="FILE", help='lines with "id", "gold_sql", "pred_sql" and the "fixture" that both run on'
     )
-    score.add_argument("--db-root", type=Path, help="the folder of fixtures (default: beside the file)")
+    judged.add_argument(
+        "--predictions", type=Path, nargs="+", action="extend", metavar="FILE",
+        help='lines with "id" and "sql", as `ask --jsonl` prints; BIRD\'s JSON; or a .txt file, one query a line, in the same order',
+    )  # fmt: skip
+    score.add_argument(
+        "--dataset", default="all", help="a sample database, all of them, or a benchmark's file or folder as it is published"
+    )
+    score.add_argument("--split", default="all", help="only the questions of this split")
+    score.add_argument("--db-root", type=Path, help="the folder of databases or fixtures (default: beside their file)")
+    score.add_argument("--dialect", default="duckdb", choices=["duckdb", "postgres", "sqlite"], help="of the predictions (default: duckdb)")
     score.add_argument("--json", action="store_true")
     difficulty = _add(bench, "difficulty", _bench_difficulty, "the level of each query of a JSONL file")
     difficulty.add_argument("file", type=Path)
@@ -430,6 +436,33 @@ def _figures_text(done: dict[str, Any]) -> str:
 
 
 def _bench_score(options: argparse.Namespace) -> None:
+    if options.pairs:
+        _score_pairs(options)
+        return
+    from nl2sql_arena.benchmark import files, runner, stored
+
+    path = Path(options.dataset)
+    published = path if path.exists() and path.suffix != ".duckdb" and not (path / "schema.sql").is_file() else None
+    options.dataset = "all" if published else options.dataset
+    with _services(options) as services:
+        if published:
+            dataset = files.opened(published, services.sandbox, services.settings.data / "published", options.db_root, services.databases)
+        else:
+            names = list(services.databases) if options.dataset == "all" else [options.dataset]
+            found = tuple(example for name in names for example in services.examples(name, "all"))
+            dataset = files.Dataset(options.dataset, found, services.databases)
+        dataset = files.of_split(dataset, options.split)
+        predictions = stored.read_all(options.predictions, dataset.examples)
+        scoring = stored.score(dataset, predictions, options.dialect, services.sandbox, services.settings.workers, _log)
+        head = {"dataset": dataset.name, "dataset_hash": runner.dataset_hash(dataset.examples), "split": options.split}
+    if options.json:
+        _out(json.dumps({**head, "dialect": options.dialect, **stored.as_json(scoring)}, ensure_ascii=False, indent=1))
+        return
+    said = f"{head['dataset']} ({head['split']}, data {head['dataset_hash']}), predictions read as {options.dialect}"
+    _out(f"share right under each rule on {said}, with 95 % Wilson interval\n{stored.as_text(scoring)}")
+
+
+def _score_pairs(options: argparse.Namespace) -> None:
     from nl2sql_arena.benchmark import pairs
     from nl2sql_arena.sandbox import Sandbox
 

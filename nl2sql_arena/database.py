@@ -32,7 +32,7 @@ BUILDER = "1"
 """Part of a built file's name; raised when building changes what it contains."""
 READ_CSV = """read_csv(?, columns = ?, header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
     nullstr = '\\N', allow_quoted_nulls = false)"""
-TABLES = "SELECT table_oid, table_name, coalesce(comment, '') FROM duckdb_tables() ORDER BY table_oid"
+TABLES = "SELECT table_oid, table_name, coalesce(comment, '') FROM duckdb_tables() WHERE schema_name = 'main' ORDER BY table_oid"
 COLUMNS = """SELECT column_name, data_type, coalesce(comment, ''), is_nullable
     FROM duckdb_columns() WHERE table_oid = ? ORDER BY column_index"""
 KEYS = """SELECT constraint_type, constraint_column_names, referenced_table, referenced_column_names
@@ -101,7 +101,7 @@ def opened(path: Path) -> "Database":
     """A DuckDB file as a database, read where it lies; its questions, if any, in a folder of its name beside it. Raises BadDatabase."""
     try:
         with closing(connect_trusted(path)) as connection:
-            tables = connection.execute(TABLES).fetchall()
+            tables = connection.execute("SELECT 1 FROM duckdb_tables() LIMIT 1").fetchall()
     except duckdb.Error as problem:
         raise BadDatabase(f"{path} cannot be opened as a DuckDB database ({_reason(problem)}); name a .duckdb file.") from problem
     if not tables:
@@ -197,7 +197,10 @@ class Database:
     def _schema(self) -> Schema:
         if self.file:
             with closing(connect_trusted(self.file)) as connection:
-                return Schema(self.name, tuple(_tables(connection)))
+                tables = tuple(_tables(connection))
+            if not tables:
+                raise BadDatabase(f"{self.file} keeps its tables in other schemas than main, which no prompt shows; copy them to main.")
+            return Schema(self.name, tables)
         with closing(connect_trusted()) as memory:
             memory.execute((self.folder / "schema.sql").read_text(encoding="utf-8"))
             order = [name for _, name, _ in memory.execute(TABLES).fetchall()]

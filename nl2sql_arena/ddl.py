@@ -134,7 +134,7 @@ def _parts(table: Table) -> Iterator[str]:
 
 def insert_statement(table: str, rows: Sequence[Row]) -> str:
     """Our own INSERT, every value a text literal that DuckDB casts."""
-    lines = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
+    lines = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
     return f"INSERT INTO {quoted(table)} VALUES {lines}"
 
 
@@ -269,11 +269,12 @@ def _value(cell: exp.Expr) -> str | None:
     if isinstance(cell, exp.Cast):
         return _value(cell.this)
     if isinstance(cell, exp.Array):
-        return "[" + ", ".join("NULL" if (item := _value(each)) is None else _literal(item) for each in cell.expressions) + "]"
+        return "[" + ", ".join("NULL" if (item := _value(each)) is None else literal(item) for each in cell.expressions) + "]"
     if isinstance(cell, exp.Literal) or (isinstance(cell, exp.Column) and cell.this.args.get("quoted") and not cell.table):
         return cell.name
     raise ValueError("computed")
 
 
-def _literal(value: str | None) -> str:
+def literal(value: str | None) -> str:
+    """A text as SQL writes it."""
     return "NULL" if value is None else "'" + value.replace("'", "''") + "'"

@@ -73,11 +73,15 @@ class Desk:
         self.fresh: duckdb.DuckDBPyConnection | None = None
         self.known: dict[Stamp, Contents] = {}
 
-    def renew(self, path: str) -> duckdb.DuckDBPyConnection:
-        """Close the connection at hand and open another. Raises OSError, duckdb.Error."""
+    def clear(self) -> None:
+        """Close the connection at hand: as long as one to a file is open, all to that file share its settings."""
         used, self.fresh = self.fresh, None
         if used:
             used.close()
+
+    def renew(self, path: str) -> duckdb.DuckDBPyConnection:
+        """Close the connection at hand and open another. Raises OSError, duckdb.Error."""
+        self.clear()
         self.key, self.fresh = stamp(path), execution.open_hardened(path)
         return self.fresh
 
@@ -110,6 +114,7 @@ def answer(desk: Desk, job: dict[str, Any]) -> dict[str, Any]:
     """The reply to one job."""
     path, seconds = job["path"], job["seconds"]
     if job["kind"] == "check":
+        desk.clear()
         return {"checked": intake.check(job["items"], seconds), "spent": False}
     if job["kind"] == "clauses":
         found = [clauses(item["sql"], item["columns"]) for item in job["items"]]

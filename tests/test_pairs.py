@@ -107,7 +107,7 @@ def test_where_there_is_no_gold_abstaining_is_right(sandbox: Sandbox, root: Path
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"fixture": "missing.sql"}, "There is no fixture .*missing.sql; name one that ends in .sql, .duckdb, .sqlite"),
+        ({"fixture": "missing.sql"}, "There is no fixture .*missing.sql; name one that ends in .duckdb, .sqlite, .sql"),
         ({"fixture": "cities.csv"}, "There is no fixture"),
         ({"fixture": "broken.sql"}, "broken.sql does not build a database .*towns"),
         ({"fixture": "curious.sql"}, "curious.sql does not build a database"),

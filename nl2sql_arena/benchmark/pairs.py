@@ -6,23 +6,16 @@ Golds and predictions run in the sandbox alone, of another dialect than DuckDB's
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
 from nl2sql_arena.benchmark.scorers import SCORERS, once
-from nl2sql_arena.database import connect_trusted, failure, whole
-from nl2sql_arena.errors import BadDatabase, BadInput, Infrastructure
-from nl2sql_arena.published.sqlite_files import convert
+from nl2sql_arena.errors import BadInput, Infrastructure
+from nl2sql_arena.published.databases import SUFFIXES, duckdb_file
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.sql import abstains
 from nl2sql_arena.types import Dialect, Example, Execution, Limits, Score
-
-SUFFIXES = (".sql", ".duckdb", ".sqlite")
-BUILDER = b"1"
-"""Part of a built file's name; raised when building changes what it contains."""
 
 
 @dataclass(frozen=True)
@@ -117,17 +110,4 @@ def _file(fixture: Path, cache: Path) -> Path:
     """The DuckDB file of a fixture, built in the cache if it must be. Raises BadInput, BadDatabase."""
     if fixture.suffix not in SUFFIXES or not fixture.is_file():
         raise BadInput(f"There is no fixture {fixture}; name one that ends in {', '.join(SUFFIXES)}, relative to --db-root.")
-    if fixture.suffix == ".duckdb":
-        return fixture.resolve()
-    target = cache / f"{fixture.stem}-{sha256(BUILDER + fixture.read_bytes()).hexdigest()[:12]}.duckdb"
-    if not target.is_file():
-        (convert if fixture.suffix == ".sqlite" else _run_script)(fixture, target)
-    return target
-
-
-def _run_script(script: Path, target: Path) -> None:
-    with whole(target) as draft, closing(connect_trusted(draft, read_only=False)) as connection:
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET TimeZone = 'UTC'")
-        if (problem := failure(connection, script.read_text(encoding="utf-8"))) not in ("", "no rows"):
-            raise BadDatabase(f"{script} does not build a database ({problem}); write it in DuckDB's SQL.")
+    return duckdb_file(fixture, cache)

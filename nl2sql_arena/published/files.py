@@ -24,3 +24,12 @@ def build_file(target: Path, tables: Sequence[Table], rows: Mapping[str, Iterabl
                 values = ", ".join("unnest(?::VARCHAR[])" for _ in table.columns)
                 connection.execute(f"INSERT INTO {quoted(table.name)} SELECT {values}", list(map(list, zip(*some, strict=True))))
         connection.execute("CHECKPOINT")
+
+
+def build_empty(source: Path, target: Path) -> None:
+    """A DuckDB file with all that a file holds but its rows."""
+    with whole(target) as draft, closing(connect_trusted()) as connection:
+        for name, path, how in (("full", source, " (READ_ONLY)"), ("empty", draft, "")):
+            connection.execute(f'ATTACH {ddl.literal(str(path))} AS "{name}"{how}')
+        connection.execute('COPY FROM DATABASE "full" TO "empty" (SCHEMA)')
+        connection.execute('DETACH "empty"')
