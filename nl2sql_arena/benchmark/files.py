@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import chain, combinations
 from pathlib import Path
@@ -61,72 +61,92 @@ class Unusable:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples whose golds are DuckDB's, their databases by name, and the golds that do not run."""
+    """Examples whose golds are DuckDB's, their databases by name, the golds that do not run, and what others had to be mended by."""
 
     name: str
     examples: tuple[Example, ...]
     databases: Mapping[str, Database]
     unusable: tuple[Unusable, ...] = ()
-    dialects: tuple[str, ...] = ("duckdb",)
+    repairs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 # Loaders
 
 
+@dataclass(frozen=True)
+class Fields:
+    """Under which names a format keeps an example's parts; `hint` is what a question is to be read with."""
+
+    sql: str
+    db: str = "db_id"
+    category: str = "category"
+    hint: str = ""
+
+
+def _example(path: Path, number: int, row: Row, fields: Fields) -> Example:
+    """A row with one gold, its number as its id. Raises BadInput."""
+    hint = str(row.get(fields.hint) or "").strip()
+    return Example(
+        id=str(number),
+        db=_text(row, fields.db, path, number),
+        question=f"{_text(row, 'question', path, number)} {hint}".strip(),
+        gold_sql=(_text(row, fields.sql, path, number),),
+        category=str(row.get(fields.category) or ""),
+        split="",
+    )
+
+
 def own(path: Path) -> Iterator[Example]:
     """Our own lines: question, gold_sql (a list; empty where abstaining is right), and id, db, category, split where they matter."""
     for number, row in enumerate(records(path), 1):
-        golds = row["gold_sql"] if isinstance(row["gold_sql"], list) else [row["gold_sql"]]
+        golds = row.get("gold_sql")
+        golds = golds if isinstance(golds, list) else [golds]
         if not all(isinstance(sql, str) and sql.strip() for sql in golds):
             raise BadInput(f"{path} row {number} has a gold_sql that is not a list of queries; correct or remove it.")
         yield Example(
-            str(row.get("id", number)), str(row.get("db", path.stem)), _text(row, "question", path, number), tuple(golds),
-            str(row.get("category", "")), str(row.get("split", "")), row.get("may_be_empty") is True,
-        )  # fmt: skip
+            id=str(row.get("id", number)),
+            db=str(row.get("db", path.stem)),
+            question=_text(row, "question", path, number),
+            gold_sql=tuple(golds),
+            category=str(row.get("category", "")),
+            split=str(row.get("split", "")),
+            may_be_empty=row.get("may_be_empty") is True,
+        )
 
 
 def sql_eval(path: Path) -> Iterator[Example]:
     """sql-eval's CSV: question, query (alternatives by `;`, columns to choose from in braces), db_name, query_category, instructions."""
     for number, row in enumerate(records(path), 1):
-        question, instructions = _text(row, "question", path, number), str(row.get("instructions") or "").strip()
         golds = tuple(sql for each in _statements(_text(row, "query", path, number)) for sql in _choices(each, path, number))
-        yield Example(
-            str(row.get("id") or number), _text(row, "db_name", path, number), f"{question} {instructions}".strip(),
-            () if any(map(abstains, golds)) else golds, str(row.get("query_category") or ""), "",
-        )  # fmt: skip
+        one = _example(path, number, row, Fields("query", "db_name", "query_category", "instructions"))
+        yield replace(one, id=str(row.get("id") or number), gold_sql=() if any(map(abstains, golds)) else golds)
 
 
 def spider(path: Path) -> Iterator[Example]:
     """Spider's dev.json: question, query, db_id; the rows have no ids, so that a question's number from 0 on is its id."""
-    for number, row in enumerate(records(path)):
-        yield Example(
-            str(number),
-            _text(row, "db_id", path, number),
-            _text(row, "question", path, number),
-            (_text(row, "query", path, number),),
-            "",
-            "",
-        )
+    yield from (_example(path, number, row, Fields("query")) for number, row in enumerate(records(path)))
 
 
 def bird(path: Path) -> Iterator[Example]:
     """BIRD's dev.json: question, SQL, db_id, difficulty, and evidence, which follows the question; ids are question_id, else numbers."""
     for number, row in enumerate(_numbered(path)):
-        question, evidence = _text(row, "question", path, number), str(row.get("evidence") or "").strip()
-        yield Example(
-            str(row.get("question_id", number)), _text(row, "db_id", path, number), f"{question} {evidence}".strip(),
-            (_text(row, "SQL", path, number),), str(row.get("difficulty") or ""), "",
-        )  # fmt: skip
+        yield replace(
+            _example(path, number, row, Fields("SQL", category="difficulty", hint="evidence")), id=str(row.get("question_id", number))
+        )
 
 
 def nsql(path: Path) -> Iterator[Example]:
     """DuckDB-NSQL's JSON: question, query, db_id, category; a setup_sql stays before its query, which then is more than one statement."""
     for number, row in enumerate(records(path)):
-        setup, query = str(row.get("setup_sql") or "").strip(" \n;"), _text(row, "query", path, number)
-        yield Example(
-            str(number), _text(row, "db_id", path, number), _text(row, "question", path, number),
-            (f"{setup}; {query}" if setup else query,), str(row.get("category") or ""), "",
-        )  # fmt: skip
+        setup, one = str(row.get("setup_sql") or "").strip(" \n;"), _example(path, number, row, Fields("query"))
+        yield replace(one, gold_sql=(f"{setup}; {one.gold_sql[0]}",)) if setup else one
+
+
+def create_context(path: Path) -> Iterator[Example]:
+    """Rows of sql-create-context: question, answer, context; each context is a database of its own, with rows that we invent."""
+    for number, row in enumerate(records(path)):
+        one = _example(path, number, row, Fields("answer", db="context"))
+        yield replace(one, db=_context_name(one.db))
 
 
 def pairs(path: Path) -> Iterator[Example]:
@@ -136,13 +156,6 @@ def pairs(path: Path) -> Iterator[Example]:
         if not tab or not sql.strip() or not db.strip():
             raise BadInput(f"{path} line {number + 1} is not a query, a TAB and a database's name; correct or remove it.")
         yield Example(str(number), db.strip(), "", (sql.strip(),), "", "")
-
-
-def create_context(path: Path) -> Iterator[Example]:
-    """Rows of sql-create-context: question, answer, context; each context is a database of its own, with rows that we invent."""
-    for number, row in enumerate(records(path)):
-        db = _context_name(_text(row, "context", path, number))
-        yield Example(str(number), db, _text(row, "question", path, number), (_text(row, "answer", path, number),), "", "")
 
 
 LOADERS: dict[str, Loader] = {
@@ -202,6 +215,7 @@ def opened(path: Path, sandbox: Sandbox, cache: Path, root: Path | None = None, 
     databases: dict[str, Database] = {}
     found: dict[str, Example] = {each.id: each for each in examples}
     unusable: list[Unusable] = []
+    repairs: dict[str, tuple[str, ...]] = {}
     for db, some in by_db.items():
         try:
             databases[db] = contexts.get(db) or _database(db, file, root, cache, known or {})
@@ -213,7 +227,9 @@ def opened(path: Path, sandbox: Sandbox, cache: Path, root: Path | None = None, 
             mine = [(sql, next(golds)) for sql in example.gold_sql]
             unusable += [Unusable(example.id, db, sql, gold.reason) for sql, gold in mine if gold.reason]
             found[example.id] = replace(example, gold_sql=tuple(gold.sql for _, gold in mine))
-    return Dataset(file.stem, tuple(found.values()), databases, tuple(unusable), dialects)
+            if named := tuple(dict.fromkeys(repair for _, gold in mine for repair in gold.repairs)):
+                repairs[example.id] = named
+    return Dataset(file.stem, tuple(found.values()), databases, tuple(unusable), repairs)
 
 
 def of_split(dataset: Dataset, split: str) -> Dataset:

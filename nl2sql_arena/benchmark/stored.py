@@ -6,6 +6,7 @@ but for "runs", which asks only whether it runs on tables without rows. Our own 
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,12 +39,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Scoring:
-    """Predictions' names -> question -> the verdict of each rule, None where it is unscored; and what was left out."""
+    """Predictions' names -> question -> the verdict of each rule, None where unscored; what was left out; how golds were mended."""
 
     verdicts: Mapping[str, Mapping[str, Mapping[str, bool] | None]]
     unusable: tuple[Unusable, ...]
     unanswerable: int
     missing: Mapping[str, int]
+    repairs: Mapping[str, tuple[str, ...]]
 
     def interval(self, name: str, rule: str) -> Interval:
         found = [each[rule] for each in self.verdicts[name].values() if each is not None]
@@ -147,7 +149,7 @@ def score(
             judged = pool.map(lambda each, queries=queries: _judged(each, queries[each.id], run, empty), asked)
             verdicts[name] = dict(zip((each.id for each in asked), judged, strict=True))
     missing = {name: sum(each.id not in found for each in asked) for name, found in contestants.items()}
-    return Scoring(verdicts, unusable, len(dataset.examples) - len(answerable), missing)
+    return Scoring(verdicts, unusable, len(dataset.examples) - len(answerable), missing, dataset.repairs)
 
 
 def _empty_twins(dataset: Dataset, folder: Path) -> dict[str, Path]:
@@ -214,6 +216,7 @@ def as_json(scoring: Scoring) -> dict[str, Any]:
     return {
         "unanswerable": scoring.unanswerable,
         "unusable": [{"id": each.id, "db": each.db, "sql": each.sql, "reason": each.reason} for each in scoring.unusable],
+        "gold_repairs": {identity: list(named) for identity, named in scoring.repairs.items()},
         "predictions": {
             name: {
                 "missing": scoring.missing[name],
@@ -250,6 +253,8 @@ def as_text(scoring: Scoring) -> str:
             lines.append(f"{name}: {unscored} unscored, for results too large or failures of ours")
     if scoring.unanswerable:
         lines.append(f"{scoring.unanswerable} questions without an answer are left out")
+    mended = Counter(repair for named in scoring.repairs.values() for repair in named)
+    lines += [f"golds of {count} questions: {repair}" for repair, count in sorted(mended.items())]
     lines += [f"question {each.id} ({each.db}) left out, its gold is unusable: {each.reason}" for each in scoring.unusable]
     return "\n".join(lines)
 

@@ -80,6 +80,7 @@ def test_spider_s_folder_is_read_and_its_golds_mean_what_they_mean_on_sqlite(bak
     assert rows[0] == [[[3]]]
     assert sorted(rows[1][0]) == [["Ada Breads"], ["adamant crusts"]], "LIKE ignores case there, and double quotes hold a text"
     assert rows[2] == [[["Zeynep's"]]], "NULL is the smallest value there"
+    assert found.repairs == {"1": ("LIKE, which ignores case in SQLite, written as ILIKE", "text in double quotes read as a value")}
     (lost,) = found.unusable
     assert (lost.id, lost.sql) == ("3", "SELECT nme FROM x")
     assert "names what its schema lacks" in lost.reason
@@ -245,6 +246,16 @@ def test_a_worker_that_ran_a_query_on_a_file_can_check_others_there_and_go_on(ba
     for _ in range(4):
         assert sandbox.run(database.path(), COUNT, SCORE).outcome == "ok"
         assert [each.reason for each in files.ready([COUNT], database, ("sqlite",), sandbox)] == [""]
+
+
+def test_golds_of_duckdb_nsql_run(tmp_path: Path, sandbox: Sandbox) -> None:
+    if not ORACLE.is_dir():
+        pytest.skip(WITHOUT_ORACLE)
+    rows = [json.loads(line) for line in (ORACLE / "nsql_pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    asked = [{"question": row["question"], "query": row["gold_sql"][0], "db_id": row["db"], "setup_sql": ""} for row in rows[::4]]
+    found = made(written(tmp_path / "dev.json", asked), sandbox, root=ORACLE / "fixtures" / "nsql")
+    assert len(found.databases) > 3
+    assert found.unusable == ()
 
 
 def test_every_loader_is_recognised_by_its_rows() -> None:
