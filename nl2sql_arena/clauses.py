@@ -9,32 +9,18 @@ texts, outer joins and QUALIFY count. Not followed: Spider holds both ends of a 
 Pure, but hostile text can make the parser slow: a model's text is read only inside the sandbox's worker (`Sandbox.clauses`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
-Columns = Mapping[str, Iterable[str]]
-"""Table -> its columns, in lower case."""
+from nl2sql_arena.types import Clauses, Columns
+
 COMPONENTS = ("select", "where", "group", "order", "join", "keywords")
 VALUE = "_"
 CONNECTORS = (exp.And, exp.Or)
-
-
-@dataclass(frozen=True)
-class Clauses:
-    """One query's clauses; empty where it has none. Two queries match exactly as sets when their clauses are equal."""
-
-    select: tuple[str, ...] = ()
-    where: tuple[str, ...] = ()
-    group: tuple[str, ...] = ()
-    order: tuple[str, ...] = ()
-    join: tuple[str, ...] = ()
-    keywords: tuple[str, ...] = ()
-    rest: tuple[str, ...] = ()
-    """What only the exact match compares: a single table, AND, QUALIFY, the other arm of a set operation."""
 
 
 def clauses(sql: str, columns: Columns, dialect: str = "duckdb") -> Clauses | None:

@@ -23,9 +23,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from nl2sql_arena import settings, wire
-from nl2sql_arena.clauses import Clauses, Columns
 from nl2sql_arena.errors import Infrastructure
-from nl2sql_arena.types import Execution, Limits, Prepared, ResultColumn
+from nl2sql_arena.types import Clauses, Columns, Execution, Limits, Prepared, ResultColumn
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from nl2sql_arena.worker import main; main()"

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nl2sql_arena import catalog, database
-from nl2sql_arena.clauses import Clauses
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.settings import Settings
-from nl2sql_arena.types import Example, Kind, ModelCard
+from nl2sql_arena.types import Clauses, Example, Kind, ModelCard
 from nl2sql_arena.votes import Store
 
 REAL_PAIR = ("phi-2-nl2sql", "sqlcoder-7b-2")

@@ -3,7 +3,7 @@
 A model's mistake is a record (`Execution.outcome`); our own mistake is an exception (`errors`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -295,3 +295,21 @@ class Tally:
     both_bad: int = 0
     voters: int = 0
     decisive: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Clauses:
+    """One query's clauses; empty where it has none. Two queries match exactly as sets when their clauses are equal."""
+
+    select: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    join: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    rest: tuple[str, ...] = ()
+    """What only the exact match compares: a single table, AND, QUALIFY, the other arm of a set operation."""
+
+
+Columns = Mapping[str, Iterable[str]]
+"""Table -> its columns, in lower case."""

@@ -5,8 +5,9 @@ import json
 import pytest
 from sqlglot import exp, parse_one
 
-from nl2sql_arena.clauses import Clauses, clauses
+from nl2sql_arena.clauses import clauses
 from nl2sql_arena.sandbox import Sandbox
+from nl2sql_arena.types import Clauses
 from tests.tables import ORACLE, WITHOUT_ORACLE
 
 SPIDER = ORACLE / "spider_hardness.jsonl"

@@ -14,10 +14,10 @@ from statistics import quantiles
 from typing import Any, get_args
 
 from nl2sql_arena.benchmark.runner import Result
-from nl2sql_arena.clauses import COMPONENTS, Clauses
+from nl2sql_arena.clauses import COMPONENTS
 from nl2sql_arena.difficulty import FEATURES, Axis, features, level
 from nl2sql_arena.stats import wilson
-from nl2sql_arena.types import LEVELS, Interval, Outcome
+from nl2sql_arena.types import LEVELS, Clauses, Interval, Outcome
 
 GROUPS = ("all", *LEVELS)
 RAN = ("ok", "empty")
