@@ -1,9 +1,9 @@
 """Makes the minis: tokenizer, data, weights, figures; from nothing, on two CPU cores or a GPU, within the minutes given.
 
 Each chain of recipes (a base and what builds on it) is one process with one thread, because two threads on one small model mostly wait for
-each other; all data is drawn before, so that nothing competes with the training. A stage ends by the clock, hence the weights of two runs
-differ a little even with one seed; data and figures say which data it was. What is drawn and a checkpoint a minute are kept in a work
-folder until all is done, so that the same command goes on where an earlier one was ended.
+each other; all data is drawn before, so that nothing competes with the training. A stage ends after its processor time, which other work
+on the machine does not shorten; the weights of two runs differ a little even with one seed, and figures say which data it was. What is
+drawn, and a checkpoint a minute, are kept in a work folder until all is done: the same command goes on where an earlier one was ended.
 """
 
 import json
@@ -100,7 +100,7 @@ def train_minis(
 ) -> dict[str, Report]:
     """Train every recipe of the project (or `recipes`) into `models/<name>/`; returns what each `training.json` says.
 
-    Takes `minutes` in all on two idle cores, half of them for drawing when they are few. What is half done is kept in `work` and gone on
+    Takes `minutes` in all on two idle cores, and longer on busy ones. What is half done is kept in `work` and gone on
     with by the next call with the same recipes, seed and minutes. Raises BadCard for a recipe and BadDatabase for a sample database that
     cannot be used.
     """
@@ -239,7 +239,7 @@ def _from_nothing(what: Architecture, made: Any) -> Any:
 def train(
     model: Any, stage: Stage, sources: Mapping[str, Pool], seconds: float, each: Recipe, number: int, job: Job, reports: Reports
 ) -> Report:
-    """Stage `number` (from 1) of a recipe, by the clock. Returns steps, pairs and tokens seen, and the loss along the way."""
+    """Stage `number` (from 1) of a recipe, for `seconds` of processor time; returns what was read, and the loss along the way."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).train()
     optimizers = _optimizers(model, stage)
@@ -249,7 +249,7 @@ def train(
     feeds = {kind: _endless(sources[kind], rng) for kind in stage.mix}
     kinds, shares = list(stage.mix), list(stage.mix.values())
     losses: list[float] = []
-    began = last = kept = time.monotonic()
+    began = last = kept = time.process_time()
     before = state.spent
     while (done := state.spent / seconds) < 1:
         drawn = rng.choice(kinds, each.blocks, p=shares)
@@ -258,7 +258,7 @@ def train(
         state.steps += 1
         state.tokens += sum(block.tokens.numel() for block in blocks)
         state.pairs += sum(block.pairs for block in blocks)
-        now = time.monotonic()
+        now = time.process_time()
         state.spent = before + now - began
         if now - last > PROGRESS_SECONDS:
             last = now
