@@ -86,13 +86,14 @@ def sqlcoder_7b_2(question: str, schema: Schema, comments: bool = True) -> Promp
 
 FORMATS: dict[str, Format] = {
     "mini": mini,
+    "mini-linked": mini,
     "rules": rules,
     "phi2-sql": phi2_sql,
     "phi2-base": phi2_base,
     "phi2-sqlcoder": phi2_sqlcoder,
     "sqlcoder-7b-2": sqlcoder_7b_2,
 }
-LINKED: dict[str, LinkedFormat] = {"mini": mini, "rules": rules}
+LINKED: dict[str, LinkedFormat] = {"mini-linked": mini, "rules": rules}
 
 
 def build(

@@ -24,7 +24,7 @@ ORDERS = Table(
     (ForeignKey(("customer_id",), "customers", ("id",)),),
 )
 SHOP = Schema("shop", (CUSTOMERS, ORDERS))
-SCHEMA_FIRST = ("mini", "rules", "phi2-sql", "phi2-base")
+SCHEMA_FIRST = ("mini", "mini-linked", "rules", "phi2-sql", "phi2-base")
 every_format = pytest.mark.parametrize("name", sorted(FORMATS))
 
 
@@ -158,7 +158,7 @@ def test_the_error_of_a_prompt_that_never_fits_says_what_to_do() -> None:
 
 def test_a_mini_is_told_which_stored_values_a_question_names() -> None:
     links = (Link("customers", "city", "Łódź"), Link("customers", "name", "O'Neill\n-- DROP"))
-    prompt = prompts.build("mini", QUESTION, SHOP, tokens, 100, lambda _question: links)
+    prompt = prompts.build("mini-linked", QUESTION, SHOP, tokens, 100, lambda _question: links)
     assert prompt.suffix == f"{QUESTION}\n-- customers.city = 'Łódź'; customers.name = 'O''Neill -- DROP'\n"
     assert prompt.prefix == prompts.mini(QUESTION, SHOP).prefix
 

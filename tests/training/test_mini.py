@@ -262,7 +262,7 @@ def test_what_was_learned_is_what_the_backend_writes(made: Any, database: Databa
     assert loss < 0.1
     mini.save(model, learned, job)
     requests = [
-        GenerationRequest(sql, "m", prompts.build("mini", question, database.schema(), len, 10_000, database.links), Generation(60))
+        GenerationRequest(sql, "m", prompts.build("mini-linked", question, database.schema(), len, 10_000, database.links), Generation(60))
         for question, sql in pairs
     ]
     for completion in load(tmp_path, "m").generate(requests):
@@ -294,7 +294,7 @@ def test_a_mini_is_asked_nothing_longer_than_it_has_learned_to_read(card: ModelC
 @pytest.mark.parametrize("card", MINIS, ids=lambda card: card.name)
 def test_a_mini_is_asked_in_the_words_it_has_learned(card: ModelCard) -> None:
     retrain = "the minis' prompt has changed: retrain them (python -m nl2sql_arena train mini), then write the new hash into their cards"
-    assert card.training_prompt_hash == mini.prompt_hash(), retrain
+    assert card.training_prompt_hash == mini.prompt_hash(card.format), retrain
 
 
 def test_a_broken_recipe_names_its_file(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from nl2sql_arena import prompts
 from nl2sql_arena.catalog import CARD
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
@@ -95,9 +96,12 @@ def _pools(adapted: Adapted, base: Path, minutes: float, seed: int) -> dict[str,
     apart = measured_on({**adapted.known, adapted.database.name: adapted.database})
     new = data.Ground((data.Sample(adapted.database),), apart)
     known = data.Ground(tuple(data.Sample(database) for database in adapted.known.values()), apart)
+    linked = adapted.card.format in prompts.LINKED
     count = max(64, round(PAIRS_A_SECOND * 60 * minutes))
     kinds = {"new": (new, "grammar"), "phrases": (known, "phrases"), "grammar": (known, "grammar")}
-    return {name: data.pool(Packer(tokenizer), ground, kind, seed, round(count * MIX[name])) for name, (ground, kind) in kinds.items()}
+    return {
+        name: data.pool(Packer(tokenizer, linked), ground, kind, seed, round(count * MIX[name])) for name, (ground, kind) in kinds.items()
+    }
 
 
 class _Lines:

@@ -50,6 +50,8 @@ CHECKPOINT_SECONDS = 60.0
 CONTEXT = LONGEST_PROMPT + LONGEST_ANSWER
 """Longest prompt plus answer of a mini, in tokens: no prompt is longer than those it learned from."""
 TOKENIZER_GROUPS = 60
+FORMAT = "mini-linked"
+"""What a mini that is trained now reads; see `prompts.FORMATS`."""
 FIGURES, PROGRESS, CHECKPOINT = "training.json", "training.jsonl", "checkpoint.pt"
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "duckdb")
 Report = dict[str, Any]
@@ -397,7 +399,7 @@ def card(each: Recipe) -> ModelCard:
         kind="mini",
         family=each.what.family if isinstance(each.what, Architecture) else "adapter",
         backend="local",
-        format="mini",
+        format=FORMAT,
         dialect="duckdb",
         licence="Apache-2.0",
         base=Weights(f"../{each.base}" if adapted else "."),
@@ -438,14 +440,14 @@ def _facts(job: Job, each: Recipe, sources: Mapping[str, Pool]) -> Report:
     }
 
 
-def prompt_hash() -> str:
-    """Of the minis' prompt for a fixed schema and question: other than in `training.json` means that the minis must be trained again."""
+def prompt_hash(format_name: str = FORMAT) -> str:
+    """Of a mini's prompt for a fixed schema and question: other than in `training.json` means that the minis must be trained again."""
     keys = (ForeignKey(("customer_id",), "customers", ("id",)),)
     names = ("INTEGER", "VARCHAR", "DECIMAL(10,2)", "DATE", "TIMESTAMP", "BOOLEAN", "INTEGER[]")
     columns = tuple(Column(f"c{i}", kind, "a comment") for i, kind in enumerate(names))
     customers = Table("customers", (Column("id", "BIGINT"), *columns), ("id",))
     orders = Table("orders", (Column("id", "BIGINT"), Column("customer_id", "BIGINT")), ("id",), keys, "a comment", 3)
-    links = (Link("customers", "c1", "O'Neill"), Link("customers", "c1", "x"))
+    links = (Link("customers", "c1", "O'Neill"), Link("customers", "c1", "x")) if format_name in prompts.LINKED else ()
     prompt = prompts.mini("How many  orders?", Schema("shop", (customers, orders)), links=links)
     return sha256(repr((prompt.prefix, prompt.suffix, prompt.stop)).encode()).hexdigest()[:16]
 

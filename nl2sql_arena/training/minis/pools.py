@@ -78,8 +78,8 @@ def joined(parts: Sequence[Pool]) -> Pool:
 class Packer:
     """Collects groups of pairs into a pool; pairs that are too long for a model are left out."""
 
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: Any, linked: bool = True) -> None:
+        self._tokenizer, self._linked = tokenizer, linked
         self._prefixes: list[list[int]] = []
         self._numbers: dict[str, int] = {}
         self._pairs: list[list[int]] = []
@@ -92,7 +92,7 @@ class Packer:
     def add(self, schema: Schema, pairs: Iterable[Asked]) -> None:
         """Pairs on one schema."""
         pairs = list(pairs)
-        built = [prompts.mini(question, schema, links=links) for question, _, links in pairs]
+        built = [prompts.mini(question, schema, links=links if self._linked else ()) for question, _, links in pairs]
         if not built:
             return
         text = built[0].prefix
