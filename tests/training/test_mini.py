@@ -406,7 +406,7 @@ STREETS = """
 CREATE TABLE streets (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL, length INTEGER, district VARCHAR);
 INSERT INTO streets SELECT i, 'Street ' || i, 100 * (i % 7), ['North', 'South', 'West'][1 + i % 3] FROM range(40) AS r(i);
 CREATE TABLE trees (id INTEGER PRIMARY KEY, street_id INTEGER REFERENCES streets (id), kind VARCHAR, planted DATE);
-INSERT INTO trees SELECT i, i % 40, ['oak', 'lime', NULL][1 + i % 3], DATE '2000-01-01' + INTEGER '30' * i FROM range(200) AS r(i);
+INSERT INTO trees SELECT i, i % 40, ['oak', 'lime', NULL][1 + i % 3], DATE '2000-01-01' + CAST(30 * i AS INTEGER) FROM range(200) AS r(i);
 """
 
 

@@ -85,7 +85,8 @@ def test_constraints_pin_exact_versions_once() -> None:
 
 
 def test_development_installs_what_the_app_needs_too() -> None:
-    assert "-r requirements.txt" in text("requirements-dev.txt").splitlines()
+    assert "-r requirements-train.txt" in text("requirements-dev.txt").splitlines()
+    assert "-r requirements.txt" in text("requirements-train.txt").splitlines()
     assert not {"pytest", "ruff", "mypy", "playwright"} & set(required("requirements.txt"))
 
 
