@@ -66,14 +66,6 @@ def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
         raise BadInput(f"{path} is not a readable Parquet file ({_reason(problem)}); download it again.") from problem
 
 
-def finds_rows(connection: Connection, sql: str) -> bool:
-    """Whether a query of our own runs and gives at least one row."""
-    try:
-        return connection.execute(sql).fetchone() is not None
-    except duckdb.Error:
-        return False
-
-
 def binds(connection: Connection, sql: str) -> bool:
     """Whether a query of our own fits the connection's tables; it is not run."""
     try:

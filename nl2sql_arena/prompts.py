@@ -11,7 +11,7 @@ from typing import Protocol
 
 from nl2sql_arena import schema as ddl
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.types import Link, Prompt, Schema, Table
+from nl2sql_arena.types import Link, Prompt, Schema
 
 ABSTENTION = "I do not know"
 FENCE = "```"
@@ -35,14 +35,14 @@ def no_links(_question: str) -> Sequence[Link]:
 
 def mini(question: str, schema: Schema, _comments: bool = False, links: Sequence[Link] = ()) -> Prompt:
     """The minis' own short form: schema, question, then the values it names; it has no room for comments."""
-    values = "; ".join(f"{link.table}.{link.column} = {ddl.literal(link.value)}" for link in links)
+    values = "; ".join(f"{link.table}.{link.column} = {_value(link)}" for link in links)
     named = f"-- {values}\n" if values else ""
     return Prompt(prefix=f"{ddl.compact(schema)}\n-- ", suffix=f"{_line(question)}\n{named}", stop=("\n",))
 
 
 def rules(question: str, schema: Schema, _comments: bool = False, links: Sequence[Link] = ()) -> Prompt:
     """What the rule-based baseline reads: the tables with their keys, the question, then the values it names; each on lines of its own."""
-    values = "; ".join(f"{ddl.quoted(link.table)}.{ddl.quoted(link.column)} = {ddl.literal(link.value)}" for link in links)
+    values = "; ".join(f"{ddl.quoted(link.table)}.{ddl.quoted(link.column)} = {_value(link)}" for link in links)
     named = f"-- {values}\n" if values else ""
     return Prompt(prefix=f"{ddl.keyed(schema)}\n-- ", suffix=f"{_line(question)}\n{named}", stop=(FENCE,))
 
@@ -128,7 +128,7 @@ def prunings(question: str, schema: Schema) -> list[tuple[Schema, tuple[str, ...
     words = _words(question)
     steps: list[tuple[Schema, tuple[str, ...]]] = []
     tables = {table.name: table for table in schema.tables}
-    keys = {name: _keys(schema, table) for name, table in tables.items()}
+    keys = {name: ddl.keys(schema, table) for name, table in tables.items()}
     columns = [
         (_closeness(words, c.name, c.comment), t.name, c.name) for t in schema.tables for c in t.columns if c.name not in keys[t.name]
     ]
@@ -149,11 +149,6 @@ def prunings(question: str, schema: Schema) -> list[tuple[Schema, tuple[str, ...
     return steps
 
 
-def _keys(schema: Schema, table: Table) -> set[str]:
-    mine = {name for key in table.foreign_keys for name in key.columns} | set(table.primary_key)
-    return mine | {name for other in schema.tables for key in other.foreign_keys if key.table == table.name for name in key.references}
-
-
 def _closeness(words: set[str], name: str, comment: str) -> int:
     """Words that a name (twice) and its comment share with the question."""
     return 2 * len(words & _words(name)) + len(words & _words(comment))
@@ -163,6 +158,11 @@ def _words(text: str) -> set[str]:
     """Lower-case words without a plural s."""
     letters = "".join(char if char.isalnum() else " " for char in text.lower())
     return {word.removesuffix("s") for word in letters.split() if len(word) > 2}
+
+
+def _value(link: Link) -> str:
+    """A stored value as SQL writes it, on one line."""
+    return ddl.literal(ddl.one_line(link.value, len(link.value)))
 
 
 def _line(question: str) -> str:

@@ -39,8 +39,8 @@ def in_quotes(name: str) -> str:
 
 
 def literal(value: str) -> str:
-    """A text value as SQL and prompts carry it, on one line."""
-    return "'" + one_line(value, len(value)).replace("'", "''") + "'"
+    """A text value as SQL carries it, every character kept."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def create_table(table: Table, comments: bool = True) -> str:
@@ -57,6 +57,12 @@ def create_table(table: Table, comments: bool = True) -> str:
     ]
     head = f"CREATE TABLE {quoted(table.name)} (" + (f" -- {one_line(table.comment)}" if comments and table.comment else "")
     return "\n".join([head, *body, ");"])
+
+
+def keys(schema: Schema, table: Table) -> set[str]:
+    """The columns by which a table is joined: its own keys, and those that others refer to."""
+    mine = {name for key in table.foreign_keys for name in key.columns} | set(table.primary_key)
+    return mine | {name for other in schema.tables for key in other.foreign_keys if key.table == table.name for name in key.references}
 
 
 def joins(schema: Schema) -> list[str]:

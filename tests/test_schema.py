@@ -130,3 +130,7 @@ def test_a_join_stays_on_its_line_whatever_a_table_is_called() -> None:
 def test_several_foreign_keys_give_a_join_for_each_pair_of_columns() -> None:
     leg = Table("leg", (Column("a", "INTEGER"), Column("b", "INTEGER")), (), (ForeignKey(("a", "b"), "port", ("x", "y")),))
     assert ddl.joins(Schema("s", (leg,))) == ["leg.a can be joined with port.x", "leg.b can be joined with port.y"]
+
+
+def test_a_literal_keeps_every_character_of_its_value() -> None:
+    assert ddl.literal(" O'Neill  & Co\n") == "' O''Neill  & Co\n'"

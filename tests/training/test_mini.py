@@ -460,3 +460,9 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         pass
     with pytest.raises(BadDatabase, match="holds no table"):
         opened(tmp_path / "empty.duckdb")
+
+
+@pytest.mark.parametrize("kind", sorted(set(data.KINDS) - {"random"}))
+def test_without_a_database_nothing_is_drawn_about_one(kind: str) -> None:
+    with pytest.raises(BadInput, match="no sample database"):
+        next(data.groups(data.Ground((), frozenset()), kind, random.Random(0)))

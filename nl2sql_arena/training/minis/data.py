@@ -12,8 +12,9 @@ from itertools import islice
 from pathlib import Path
 
 from nl2sql_arena import prompts
-from nl2sql_arena.database import Connection, Database, binds, connect_trusted, finds_rows
+from nl2sql_arena.database import Connection, Database, binds, connect_trusted, failure
 from nl2sql_arena.difficulty import spider_level
+from nl2sql_arena.errors import BadInput
 from nl2sql_arena.linking import ValueIndex
 from nl2sql_arena.training.apart import Hashes, is_measured, question_hash
 from nl2sql_arena.training.generator import grammar, phrasebook
@@ -69,7 +70,7 @@ class Finds:
 
     def __call__(self, sql: str) -> bool:
         if sql not in self._known:
-            self._known[sql] = finds_rows(self._connection, sql)
+            self._known[sql] = not failure(self._connection, sql)
         return self._known[sql]
 
 
@@ -104,7 +105,9 @@ Group = tuple[Schema, list[Asked]]
 
 
 def groups(ground: Ground, kind: str, rng: random.Random) -> Iterator[Group]:
-    """Endless groups of checked pairs, each group on one schema. `kind` is one of `KINDS`."""
+    """Endless groups of checked pairs of one of the `KINDS`, each on one schema. Raises BadInput where there is nothing to ask about."""
+    if kind != "random" and not ground.samples:
+        raise BadInput("There is no sample database to draw questions about; name a folder that holds some.")
     while True:
         if kind == "random":
             yield _random_group(ground, rng)

@@ -112,7 +112,7 @@ def train_minis(
     for database in databases.values():
         database.path()
     places = tuple((database.name, database.folder, database.cache) for database in databases.values())
-    asked = f"{sorted(asdict(each).items() for each in chosen.values())} {seed} {minutes} {places}"
+    asked = f"{[asdict(chosen[name]) for name in sorted(chosen)]} {seed} {minutes} {places}"
     job = Job(work / sha256(asked.encode()).hexdigest()[:12], models, places, measured_on(databases), seed, evaluated)
     job.work.mkdir(parents=True, exist_ok=True)
     if not (job.work / "tokenizer").exists():

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from nl2sql_arena.schema import RESERVED
+from nl2sql_arena.schema import RESERVED, keys
 from nl2sql_arena.training.generator.lexicon import Lexicon
 from nl2sql_arena.training.generator.templates import pick
 from nl2sql_arena.training.minis.pools import Asked
@@ -35,7 +35,7 @@ def renamed(schema: Schema, lexicon: Lexicon, pairs: Sequence[Asked], rng: rando
         (table.name, column.name)
         for table in schema.tables
         for column in table.columns
-        if column.name not in used and column.name not in _keys(schema, table) and rng.random() < 0.5
+        if column.name not in used and column.name not in keys(schema, table) and rng.random() < 0.5
     }
     gone = {name for _, name in dropped} - {c.name for t in schema.tables for c in t.columns if (t.name, c.name) not in dropped}
     lost = {name for _, name in dropped}
@@ -47,11 +47,6 @@ def renamed(schema: Schema, lexicon: Lexicon, pairs: Sequence[Asked], rng: rando
     tables = [_renamed_table(table, names, dropped, rng) for table in schema.tables]
     rng.shuffle(tables)
     return replace(schema, tables=tuple(tables)), kept
-
-
-def _keys(schema: Schema, table: Table) -> set[str]:
-    mine = {name for key in table.foreign_keys for name in key.columns} | set(table.primary_key)
-    return mine | {name for other in schema.tables for key in other.foreign_keys if key.table == table.name for name in key.references}
 
 
 def _names(schema: Schema, lexicon: Lexicon, rng: random.Random) -> dict[str, str]:
@@ -105,10 +100,10 @@ def _renamed_table(table: Table, names: Mapping[str, str], dropped: set[tuple[st
     for name, kind in rng.sample(ADDED, rng.choice((0, 0, 1, 2))):
         if name not in names.values():
             columns.insert(rng.randrange(len(columns) + 1), Column(name, kind))
-    keys = tuple(
+    foreign = tuple(
         ForeignKey(tuple(names[name] for name in key.columns), names[key.table], tuple(names[name] for name in key.references))
         for key in table.foreign_keys
     )
     return replace(
-        table, name=names[table.name], columns=tuple(columns), foreign_keys=keys, primary_key=tuple(names[n] for n in table.primary_key)
+        table, name=names[table.name], columns=tuple(columns), foreign_keys=foreign, primary_key=tuple(names[n] for n in table.primary_key)
     )
