@@ -26,7 +26,7 @@ needs_oracle = pytest.mark.skipif(not ORACLE.exists(), reason=WITHOUT_ORACLE)
 
 @cache
 def connected(fixture: str) -> duckdb.DuckDBPyConnection:
-    return database(ORACLE / fixture) if fixture.endswith(".sql") else duckdb.connect(str(ORACLE / fixture), read_only=True)
+    return database(ORACLE / fixture)
 
 
 @cache
@@ -79,7 +79,7 @@ def explanation(case: dict[str, Any], found: Score) -> str:
 @needs_oracle
 @pytest.mark.parametrize("name", ["spider_pairs", "defog_pairs", "nsql_pairs"])
 def test_every_disagreement_is_explained_by_a_rule(name: str) -> None:
-    unanimous = {}
+    unanimous: dict[str, str] = {}
     for case in cases(name):
         found = judged(case)
         assert found.value is not None, case["id"]

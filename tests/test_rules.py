@@ -84,8 +84,7 @@ def test_the_rules_agree_with_what_their_authors_functions_answer(name: str) -> 
 
     @cache
     def connection(fixture: str) -> duckdb.DuckDBPyConnection:
-        path = ORACLE / fixture
-        return database(path) if path.suffix == ".sql" else duckdb.connect(str(path), read_only=True)
+        return database(ORACLE / fixture)
 
     judged, wrong = 0, {}
     for line in (ORACLE / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
