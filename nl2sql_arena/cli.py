@@ -78,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--axis", default="spider", choices=list(AXES), help="whose levels of difficulty (default: spider)")
     run.add_argument("--again", action="store_true", help="generate also what these very models have written before")
     run.add_argument("--json", action="store_true")
+    _add(bench, "runs", _bench_runs, "list the runs that are kept, newest first").add_argument("--json", action="store_true")
     score = _add(bench, "score", _bench_score, "score stored predictions, without a model, under several rules at once")
     judged = score.add_mutually_exclusive_group(required=True)
     judged.add_argument(
@@ -379,19 +380,20 @@ def _schema(options: argparse.Namespace) -> None:
 
 
 def _bench_run(options: argparse.Namespace) -> None:
-    from nl2sql_arena.benchmark import metrics, report, runner
+    from nl2sql_arena.benchmark import metrics, report, runner, runs
+    from nl2sql_arena.hardware import detect
 
     models = _models_of(options)
     with _services(options) as services:
         kinds = {services.cards[name].kind for name in models if name in services.cards} - {"baseline"}
         if len(kinds) > 1:
             raise BadInput("A run holds real models or minis, never both; run them apart.")
-        for name in models:
-            services.engine.backend(name)
         databases = list(services.databases) if options.dataset == "all" else [options.dataset]
         examples = [e for name in databases for e in services.examples(name, options.split)[: options.limit or None]]
+        chosen = f"the first {options.limit} of each database" if options.limit else ""
+        about = runs.measured(services, models, examples, options.dataset, options.split, detect().name, chosen)
         results, began = [], time.monotonic()
-        for result in runner.run(services, models, examples, again=options.again):
+        for result in runs.kept(runs.folder_of(services), about, runner.run(services, models, examples, again=options.again)):
             results.append(result)
             done, total, seconds = len(results), len(models) * len(examples), time.monotonic() - began
             sys.stderr.write(f"\r{done} of {total} answers, {seconds:.0f} s, about {seconds / done * (total - done):.0f} s left ")
@@ -400,8 +402,9 @@ def _bench_run(options: argparse.Namespace) -> None:
         figures = report.accuracy(results)
         further = metrics.measure(results, services.clauses(metrics.queries(results)))
         found = {
+            "run": about.name,
             "dataset": options.dataset,
-            "dataset_hash": runner.dataset_hash(examples),
+            "dataset_hash": about.dataset_hash,
             "split": options.split,
             "models": report.as_json(figures),
             "abstention": {model: _abstention(results, model) for model in figures},
@@ -410,6 +413,18 @@ def _bench_run(options: argparse.Namespace) -> None:
         }
         texts = [_figures_text(found), *map(metrics.as_text, further.values())]
         _out(json.dumps(found, indent=1) if options.json else "\n".join(texts))
+
+
+def _bench_runs(options: argparse.Namespace) -> None:
+    from nl2sql_arena.benchmark import runs
+
+    found = runs.listed(_settings(options).data / "runs", runs.SHIPPED)
+    if options.json:
+        _out(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=1))
+        return
+    for each in found:
+        models = " against ".join(each.titles.values())
+        _out(f"{each.name}  {each.at}  {each.dataset} ({each.split}, data {each.dataset_hash}), {each.questions} questions: {models}")
 
 
 def _abstention(results: "list[Result]", model: str) -> dict[str, int]:

@@ -1,0 +1,72 @@
+"""A run is kept whole: what is read back is what was measured, also after its process ended in the middle."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nl2sql_arena.benchmark import report, runner, runs
+from nl2sql_arena.benchmark.runs import KEPT_ROWS, Measured
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.services import Services
+from tests.use_cases.scripted_models import LEFT, RIGHT
+
+
+def ran(services: Services, folder: Path, count: int = 4) -> tuple[Measured, list[runner.Result]]:
+    examples = services.examples("shop", "dev")[:count]
+    about = runs.measured(services, [LEFT, RIGHT], examples, "shop", "dev", "a test machine", f"the first {count}")
+    return about, list(runs.kept(folder, about, runner.run(services, [LEFT, RIGHT], examples, again=True)))
+
+
+def test_a_run_is_read_back_as_the_same_results(services: Services, tmp_path: Path) -> None:
+    about, results = ran(services, tmp_path)
+    stored = runs.find(about.name, tmp_path)
+    assert stored.complete
+    assert stored.measured == about
+    assert report.accuracy(stored.results) == report.accuracy(results)
+    for kept, result in zip(stored.results, results, strict=True):
+        answer = replace(result.answer, prompt=kept.answer.prompt)
+        answer = replace(answer, execution=replace(answer.execution, rows=answer.execution.rows[:KEPT_ROWS]))
+        assert kept == replace(result, answer=answer)
+
+
+def test_a_run_says_what_it_measured_on_what(services: Services, tmp_path: Path) -> None:
+    about, _ = ran(services, tmp_path)
+    left, right = about.contestants
+    assert (about.dataset, about.split, about.questions, about.databases) == ("shop", "dev", 4, ("shop",))
+    assert (about.hardware, about.chosen) == ("a test machine", "the first 4")
+    assert about.libraries["duckdb"]
+    assert (left.name, right.name, left.precision) == (LEFT, RIGHT, "scripted")
+    assert left.revision == services.revision(LEFT)
+
+
+def test_an_ended_run_is_read_as_far_as_it_came(services: Services, tmp_path: Path) -> None:
+    about, results = ran(services, tmp_path)
+    path = tmp_path / f"{about.name}.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"\n", 0, -1) + 30])
+    stored = runs.read(path)
+    assert len(stored.results) == len(results) - 1
+    assert not stored.complete
+    assert runs.latest(tmp_path) is None
+
+
+def test_the_newest_whole_run_is_the_latest_and_other_files_are_passed_over(services: Services, tmp_path: Path) -> None:
+    first, _ = ran(services, tmp_path, 1)
+    second, _ = ran(services, tmp_path, 2)
+    path = tmp_path / f"{first.name}.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace(first.at, "2020-01-01T00:00:00+00:00"), encoding="utf-8")
+    (tmp_path / "completions.jsonl").write_text('\n{"key": "a"}', encoding="utf-8")
+    assert [each.name for each in runs.listed(tmp_path)] == [second.name, first.name]
+    found = runs.latest(tmp_path)
+    assert found
+    assert found.measured == second
+
+
+def test_an_unknown_run_is_refused_with_the_names_there_are(services: Services, tmp_path: Path) -> None:
+    about, _ = ran(services, tmp_path, 1)
+    with pytest.raises(BadInput, match=about.name):
+        runs.find("other", tmp_path)
+    (tmp_path / "own.jsonl").write_text('{"a": 1}\n', encoding="utf-8")
+    with pytest.raises(BadInput, match="no run's file"):
+        runs.find(str(tmp_path / "own.jsonl"))
