@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import record
 import torch
 
-from nl2sql_arena.benchmark import report, runner
+from nl2sql_arena.benchmark import figures, runner
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.services import open_services
 from nl2sql_arena.settings import ROOT, load
@@ -104,9 +104,9 @@ def main() -> None:
                 cards = {each.name: mini.card(each)}
                 engine = Engine(cards, job.models, services.databases, services.sandbox)
                 here = replace(services, engine=engine, cards=cards, settings=replace(services.settings, models=job.models))
-                figures = report.as_json(report.accuracy(list(runner.run(here, [each.name], examples, again=True))))
-                found |= figures
-                print(each.name, figures[each.name]["all"], file=sys.stderr)
+                shares = figures.as_json(figures.accuracy(list(runner.run(here, [each.name], examples, again=True))))
+                found |= shares
+                print(each.name, shares[each.name]["all"], file=sys.stderr)
                 record.save("ablations", {"minutes": asked.minutes, "split": "dev", "execution_accuracy": found})
     services.close()
 

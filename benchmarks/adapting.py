@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import record
 
-from nl2sql_arena.benchmark import report, runner
+from nl2sql_arena.benchmark import runner
 from nl2sql_arena.database import Database
 from nl2sql_arena.services import MINI_PAIR, open_services
 from nl2sql_arena.settings import ROOT, load
@@ -44,7 +44,7 @@ def main() -> None:
             "sample databases, dev": [e for name in known for e in services.examples(name, "dev") if e.gold_sql],
         }
         found = {
-            name: report.as_json(report.accuracy(list(runner.run(services, (*MINI_PAIR, ADAPTED), examples))))
+            name: figures.as_json(figures.accuracy(list(runner.run(services, (*MINI_PAIR, ADAPTED), examples))))
             for name, examples in asked.items()
         }
         services.close()

@@ -380,7 +380,7 @@ def _schema(options: argparse.Namespace) -> None:
 
 
 def _bench_run(options: argparse.Namespace) -> None:
-    from nl2sql_arena.benchmark import metrics, report, runner, runs
+    from nl2sql_arena.benchmark import figures, metrics, runner, runs
     from nl2sql_arena.hardware import detect
 
     models = _models_of(options)
@@ -399,15 +399,15 @@ def _bench_run(options: argparse.Namespace) -> None:
             sys.stderr.write(f"\r{done} of {total} answers, {seconds:.0f} s, about {seconds / done * (total - done):.0f} s left ")
         sys.stderr.write("\n")
         results = metrics.leveled(results, options.axis)
-        figures = report.accuracy(results)
+        shares = figures.accuracy(results)
         further = metrics.measure(results, services.clauses(metrics.queries(results)))
         found = {
             "run": about.name,
             "dataset": options.dataset,
             "dataset_hash": about.dataset_hash,
             "split": options.split,
-            "models": report.as_json(figures),
-            "abstention": {model: _abstention(results, model) for model in figures},
+            "models": figures.as_json(shares),
+            "abstention": {model: _abstention(results, model) for model in shares},
             "axis": options.axis,
             "metrics": {model: metrics.as_json(each) for model, each in further.items()},
         }
@@ -428,9 +428,9 @@ def _bench_runs(options: argparse.Namespace) -> None:
 
 
 def _abstention(results: "list[Result]", model: str) -> dict[str, int]:
-    from nl2sql_arena.benchmark import report
+    from nl2sql_arena.benchmark import figures
 
-    right, unanswerable, wrong, answerable = report.abstentions(results, model)
+    right, unanswerable, wrong, answerable = figures.abstentions(results, model)
     unscored = sum(result.answer.model == model and result.score.value is None for result in results)
     return {"right": right, "unanswerable": unanswerable, "wrong": wrong, "answerable": answerable, "unscored": unscored}
 

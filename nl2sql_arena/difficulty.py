@@ -8,6 +8,7 @@ CASE, FILTER and QUALIFY as components. Parses trusted golds only; model text ne
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 from sqlglot import exp, parse_one
@@ -49,8 +50,9 @@ def duckdb_level(sql: str, dialect: str = "duckdb") -> Level:
 AXES: dict[Axis, Callable[[str, str], Level]] = {"spider": spider_level, "duckdb": duckdb_level}
 
 
+@lru_cache(maxsize=8192)
 def level(sql: str, axis: Axis = "spider", dialect: str = "duckdb") -> Level:
-    """A query's level on the axis. Raises BadInput like `spider_level`."""
+    """A query's level on the axis, remembered, since charts are drawn often. Raises BadInput like `spider_level`."""
     return AXES[axis](sql, dialect)
 
 

@@ -1,10 +1,11 @@
 import math
+from statistics import stdev
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nl2sql_arena.stats import wilson
+from nl2sql_arena.stats import clustered, holm, mcnemar_exact, newcombe_paired, resolvable, t_quantile, wilson
 
 SHARES = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -59,3 +60,113 @@ def test_no_votes_say_nothing() -> None:
 def test_what_is_no_share_is_refused(successes: int, n: int) -> None:
     with pytest.raises(ValueError, match="not a share"):
         wilson(successes, n)
+
+
+TABLES = st.tuples(*[st.integers(0, 60)] * 4)
+
+
+@pytest.mark.parametrize(
+    ("table", "difference", "low", "high"),
+    [
+        # Newcombe (1998), table II: 36, 12, 2, 0
+        ((36, 12, 2, 0), 0.2, 0.0569, 0.3404),
+        # Fagerland, Lydersen & Laake (2014), airway hyper-responsiveness before and after stem cell transplantation: 1, 1, 7, 12
+        ((1, 1, 7, 12), -0.2857, -0.5069, -0.0256),
+    ],
+)
+def test_known_paired_differences(table: tuple[int, int, int, int], difference: float, low: float, high: float) -> None:
+    interval = newcombe_paired(*table)
+    assert (round(interval.value, 4), round(interval.low, 4), round(interval.high, 4)) == (difference, low, high)
+
+
+@given(TABLES)
+def test_a_paired_difference_lies_in_its_interval_and_turns_with_its_sides(table: tuple[int, int, int, int]) -> None:
+    both, only_a, only_b, neither = table
+    interval, turned = newcombe_paired(*table), newcombe_paired(both, only_b, only_a, neither)
+    assert interval.n == sum(table)
+    if interval.n:
+        assert -1 <= interval.low <= interval.value <= interval.high <= 1
+        assert math.isclose(interval.low, -turned.high, abs_tol=1e-9)
+
+
+@given(TABLES, st.integers(2, 9))
+def test_more_questions_narrow_a_paired_difference(table: tuple[int, int, int, int], times: int) -> None:
+    few, many = newcombe_paired(*table), newcombe_paired(*(times * each for each in table))
+    assert many.high - many.low <= few.high - few.low + 1e-9
+
+
+def test_no_questions_say_nothing_of_a_difference() -> None:
+    interval = newcombe_paired(0, 0, 0, 0)
+    assert (interval.low, interval.high, interval.n) == (-1.0, 1.0, 0)
+
+
+# 9 of 2^8 outcomes of each tail lie as far out as 1 of 8, 11 of 2^10 as 1 of 10
+@pytest.mark.parametrize(("only_a", "only_b", "p"), [(1, 7, 18 / 256), (0, 0, 1.0), (5, 5, 1.0), (0, 6, 2 / 64), (10, 1, 24 / 2048)])
+def test_known_exact_p_values(only_a: int, only_b: int, p: float) -> None:
+    assert math.isclose(mcnemar_exact(only_a, only_b), p)
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_an_exact_p_is_a_chance_that_knows_no_side_and_falls_with_the_distance(a: int, b: int) -> None:
+    assert 0 < mcnemar_exact(a, b) <= 1
+    assert mcnemar_exact(a, b) == mcnemar_exact(b, a)
+    assert mcnemar_exact(max(a, b) + 1, min(a, b)) <= mcnemar_exact(a, b)
+
+
+def test_a_negative_count_is_refused() -> None:
+    for call in (lambda: mcnemar_exact(-1, 2), lambda: newcombe_paired(1, 2, -3, 4), lambda: resolvable(10, 1.5)):
+        with pytest.raises(ValueError, match="not"):
+            call()
+
+
+def test_holm_raises_every_p_by_how_many_are_left() -> None:
+    assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
+    assert holm([0.9, 0.4]) == [0.9, 0.8]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_keeps_the_order_and_never_lowers(ps: list[float]) -> None:
+    raised = holm(ps)
+    assert all(p <= r <= 1 for p, r in zip(ps, raised, strict=True))
+    assert [r for _, r in sorted(zip(ps, raised, strict=True))] == sorted(raised)
+
+
+@given(st.integers(20, 3000), st.floats(0.02, 1.0))
+def test_what_can_be_resolved_has_the_power_that_connor_asks_for(n: int, discordance: float) -> None:
+    difference = resolvable(n, discordance)
+    differing = max(discordance, difference)
+    needed = ((1.959964 * math.sqrt(differing) + 0.841621 * math.sqrt(max(0.0, differing - difference**2))) / difference) ** 2
+    assert math.isclose(needed, n, rel_tol=1e-4)
+
+
+def test_more_questions_resolve_more_and_a_few_resolve_nothing() -> None:
+    assert resolvable(1000, 0.3) < resolvable(100, 0.3) < resolvable(20, 0.3)
+    assert math.isnan(resolvable(3, 0.5))
+    assert math.isnan(resolvable(0, 0.5))
+
+
+# quantiles of Student's t as every table prints them
+@pytest.mark.parametrize(("degrees", "t"), [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (9, 2.262), (10, 2.228), (30, 2.042)])
+def test_known_quantiles_of_t(degrees: int, t: float) -> None:
+    assert round(t_quantile(degrees), 3) == t
+
+
+def test_clusters_that_differ_widen_an_interval_and_those_that_agree_never_narrow_it() -> None:
+    differing, agreeing = clustered([(40, 40), (0, 40), (20, 40)]), clustered([(20, 40)] * 3)
+    assert (differing.low, differing.high) == (0.0, 1.0)
+    assert (agreeing.low, agreeing.high) == (wilson(60, 120).low, wilson(60, 120).high)
+
+
+def test_an_interval_over_clusters_of_equal_size_is_the_t_interval_of_their_shares() -> None:
+    counts = [30, 40, 50, 60, 45]
+    shares = [each / 100 for each in counts]
+    half = 2.776445 * stdev(shares) / math.sqrt(5)
+    interval = clustered([(each, 100) for each in counts])
+    assert math.isclose(interval.low, sum(shares) / 5 - half, abs_tol=1e-6)
+    assert math.isclose(interval.high, sum(shares) / 5 + half, abs_tol=1e-6)
+
+
+@pytest.mark.parametrize("counts", [[], [(3, 4)], [(3, 4), (0, 0)]])
+def test_one_cluster_says_nothing_of_another(counts: list[tuple[int, int]]) -> None:
+    assert (clustered(counts).low, clustered(counts).high) == (0.0, 1.0)

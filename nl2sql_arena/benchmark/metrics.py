@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import lru_cache
 from statistics import quantiles
 from typing import Any, get_args
 
@@ -111,9 +112,15 @@ def measure(results: Sequence[Result], read: Read) -> dict[str, Metrics]:
 
 def by_feature(results: Sequence[Result]) -> dict[str, list[Result]]:
     """Feature -> the results whose first gold has it; a feature that none has is left out."""
-    found = {each.example.gold_sql[0]: features(each.example.gold_sql[0]) for each in results if each.example.gold_sql}
-    grouped = {name: [each for each in results if each.example.gold_sql and name in found[each.example.gold_sql[0]]] for name in FEATURES}
+    grouped = {
+        name: [each for each in results if each.example.gold_sql and name in _made_of(each.example.gold_sql[0])] for name in FEATURES
+    }
     return {name: group for name, group in grouped.items() if group}
+
+
+@lru_cache(maxsize=8192)
+def _made_of(sql: str) -> frozenset[str]:
+    return frozenset(features(sql))
 
 
 def _measured(model: str, results: Sequence[Result], read: Read) -> Metrics:
@@ -135,7 +142,7 @@ def _measured(model: str, results: Sequence[Result], read: Read) -> Metrics:
         uncut_accuracy=_accuracies([each for each in asked if each.answer.outcome != "cut"]),
         right_abstentions=_share([each.answer.outcome == "abstained" for each in unanswerable]),
         wrong_abstentions=_share([each.answer.outcome == "abstained" for each in asked]),
-        effort={group: _effort([each for each in ours if group in ("all", each.level)]) for group in GROUPS},
+        effort={group: effort([each for each in ours if group in ("all", each.level)]) for group in GROUPS},
         repairs=_repairs(asked),
         by_feature={name: _accuracy(group) for name, group in by_feature(ours).items()},
     )
@@ -164,7 +171,8 @@ def _component(name: str, pairs: Sequence[tuple[Clauses, Clauses]]) -> Component
     return Component(precision, recall, f1 if precision.n or recall.n else math.nan)
 
 
-def _effort(results: Sequence[Result]) -> Effort:
+def effort(results: Sequence[Result]) -> Effort:
+    """What some answers of one model took."""
     done = [(each.answer.completion, each.answer.seconds) for each in results if each.answer.completion.finish_reason != "cancelled"]
     return Effort(
         first_token_seconds=_spread([completion.first_token_seconds for completion, _ in done if completion.tokens]),

@@ -9,7 +9,7 @@ from html import escape
 import gradio as gr
 import plotly.graph_objects as go
 
-from nl2sql_arena.benchmark import report, runner
+from nl2sql_arena.benchmark import charts, figures, metrics, runner
 from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import Example
@@ -80,28 +80,33 @@ class BenchmarkTab:
     def _run(self, models: list[str], examples: list[Example], split: str, stop: threading.Event) -> Iterator[tuple[str, go.Figure, str]]:
         total, began, shown = len(models) * len(examples), time.monotonic(), 0.0
         results: list[runner.Result] = []
-        yield _bar(0, total, 0.0, "Loading"), self._chart(results, examples, split), ""
+        yield _bar(0, total, 0.0, "Loading"), self._chart(results, models, examples, split), ""
         for result in runner.run(self.services, models, examples, stop.is_set):
             results.append(result)
             if time.monotonic() - shown > REFRESH:
                 shown = time.monotonic()
-                yield _bar(len(results), total, shown - began, "Running"), self._chart(results, examples, split), self._table(results)
+                yield (
+                    _bar(len(results), total, shown - began, "Running"),
+                    self._chart(results, models, examples, split),
+                    self._table(results),
+                )
         word = "Cancelled" if stop.is_set() else "Done"
-        yield _bar(len(results), total, time.monotonic() - began, word), self._chart(results, examples, split), self._table(results)
+        yield _bar(len(results), total, time.monotonic() - began, word), self._chart(results, models, examples, split), self._table(results)
 
-    def _chart(self, results: list[runner.Result], examples: list[Example], split: str) -> go.Figure:
+    def _chart(self, results: list[runner.Result], models: list[str], examples: list[Example], split: str) -> go.Figure:
         asked = f"{len(examples)} {split} questions on {len({example.db for example in examples})} databases"
-        measured = f"{asked}, data {runner.dataset_hash(examples)}<br>lines: 95 % Wilson interval"
-        return report.chart(report.accuracy(results), self.services.cards, measured).update_layout(margin_t=85)  # three lines of title
+        measured = f"{asked}, data {runner.dataset_hash(examples)}"
+        titles = {model: self.services.cards[model].title for model in models}
+        return charts.CHARTS["accuracy"].figure(charts.Shown(results, titles, "spider", measured, stored=False))
 
     def _table(self, results: list[runner.Result]) -> str:
         """The figures behind the chart, then each wrong or unscored answer."""
-        figures = report.accuracy(results)
-        names = ("Contestant", *report.GROUPS, "Unanswerable left unanswered", "Answerable left unanswered")
+        shares = figures.accuracy(results)
+        names = ("Contestant", *metrics.GROUPS, "Unanswerable left unanswered", "Answerable left unanswered")
         head = "".join(f"<th>{name}</th>" for name in names)
         rows = []
-        for model, groups in figures.items():
-            right, hard, wrongly, easy = report.abstentions(results, model)
+        for model, groups in shares.items():
+            right, hard, wrongly, easy = figures.abstentions(results, model)
             cells = "".join(
                 f"<td>{i.value:.0%}<br><small>{i.low:.0%}–{i.high:.0%}, n={i.n}</small></td>" if i.n else "<td>–</td>"
                 for i in groups.values()

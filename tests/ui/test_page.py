@@ -307,10 +307,10 @@ def test_the_benchmark_runs_and_draws_what_it_found(page, tmp_path):
     page.locator("#bench-limit input[type=number]").blur()
     page.click("#bench-run")
     page.wait_for_selector("#bench-progress:has-text('Done: 40 of 40 answers')")
-    page.wait_for_selector("#bench-plot text:has-text('100 %n=')")
-    bars = [text for text in page.locator("#bench-plot text").all_text_contents() if "n=" in text]
-    assert all(re.fullmatch(r"(0|100) %n=\d+", bar) for bar in bars), bars
-    assert {bar.split("n=")[0] for bar in bars} == {"0 %", "100 %"}
+    page.wait_for_selector("#bench-plot .scatterlayer text:has-text('each')")
+    below = page.locator("#bench-plot .scatterlayer text").all_text_contents()
+    assert {text for text in below if "each" not in text} == {"0", "100"}, below
+    assert sum("each" in text for text in below) == 5, "one n for each level, and for all"
     assert page.locator("#bench-plot .errorbar").count() > 0
     assert "Wilson" in page.inner_text("#bench-plot")
     rows = page.locator("#bench-details table tbody tr").all_inner_texts()

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from nl2sql_arena import catalog
-from nl2sql_arena.benchmark import report, runner
+from nl2sql_arena.benchmark import figures, runner
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import ModelUnavailable
 from nl2sql_arena.services import Services
 from nl2sql_arena.stats import wilson
-from nl2sql_arena.types import LEVELS, SCORE, Completion, Example, Execution, GenerationRequest, Level, Limits, ModelCard, Request, Score
+from nl2sql_arena.types import LEVELS, SCORE, Completion, Example, Execution, GenerationRequest, Level, Limits, Request, Score
 from tests.use_cases.scripted_models import write_model
 
 GERMANY = "How many customers live in Germany?"
@@ -63,15 +63,15 @@ def test_who_knows_every_gold_has_every_question_right(bench: Services) -> None:
     examples = dev[::3] + tuple(each for each in dev[1::3] + dev[2::3] if not each.gold_sql)
     results = list(runner.run(bench, ["scholar", "parrot"], examples))
     assert len(results) == 2 * len(examples)
-    figures = report.accuracy(results)
+    shares = figures.accuracy(results)
     answerable = [each for each in examples if each.gold_sql]
-    assert (figures["scholar"]["all"].value, figures["scholar"]["all"].n) == (1.0, len(answerable))
-    assert figures["parrot"]["all"].value == 0.0
-    assert sum(figures["scholar"][level].n for level in LEVELS) == len(answerable)
+    assert (shares["scholar"]["all"].value, shares["scholar"]["all"].n) == (1.0, len(answerable))
+    assert shares["parrot"]["all"].value == 0.0
+    assert sum(shares["scholar"][level].n for level in LEVELS) == len(answerable)
     unanswerable = len(examples) - len(answerable)
     assert unanswerable > 0
-    assert report.abstentions(results, "scholar") == (unanswerable, unanswerable, 0, len(answerable))
-    assert report.abstentions(results, "parrot") == (0, unanswerable, 0, len(answerable))
+    assert figures.abstentions(results, "scholar") == (unanswerable, unanswerable, 0, len(answerable))
+    assert figures.abstentions(results, "parrot") == (0, unanswerable, 0, len(answerable))
 
 
 def test_each_gold_runs_once_however_many_contestants_there_are(bench: Services) -> None:
@@ -135,8 +135,8 @@ def test_our_failures_are_never_averaged(bench: Services) -> None:
     results = list(runner.run(services, ["left"], asked, again=True))
     assert [each.score.value for each in results] == [1.0, None, None]
     assert results[1].score == Score(None, "infrastructure", "The server went away.")
-    assert report.accuracy(results)["left"]["all"] == wilson(1, 1)
-    assert report.abstentions(results, "left") == (0, 0, 0, 1)
+    assert figures.accuracy(results)["left"]["all"] == wilson(1, 1)
+    assert figures.abstentions(results, "left") == (0, 0, 0, 1)
 
 
 def test_cancelling_ends_the_run_with_what_is_there(bench: Services) -> None:
@@ -188,45 +188,17 @@ def made(bench: Services, model: str, level: Level | None, value: float | None) 
 
 def test_figures_are_shares_with_wilson_intervals(bench: Services) -> None:
     results = [made(bench, "left", "easy", 1.0)] * 8 + [made(bench, "left", "easy", 0.0)] * 2 + [made(bench, "left", "hard", None)] * 5
-    figures = report.accuracy(results)["left"]
-    assert figures["easy"].value == 0.8
+    shares = figures.accuracy(results)["left"]
+    assert shares["easy"].value == 0.8
     # worked out from Wilson's formula with z = 1.96: (0.8 + 0.192 +- 1.96 * sqrt(0.016 + 0.0096)) / 1.384
-    assert math.isclose(figures["easy"].low, 0.4902, abs_tol=1e-4)
-    assert math.isclose(figures["easy"].high, 0.9433, abs_tol=1e-4)
-    assert figures["all"] == figures["easy"]
-    assert figures["hard"].n == 0
-    shown = json.loads(json.dumps(report.as_json({"left": figures}), allow_nan=False))
-    assert shown["left"]["easy"] == {"n": 10, "correct": 8, "accuracy": 0.8, "low": figures["easy"].low, "high": figures["easy"].high}
+    assert math.isclose(shares["easy"].low, 0.4902, abs_tol=1e-4)
+    assert math.isclose(shares["easy"].high, 0.9433, abs_tol=1e-4)
+    assert shares["all"] == shares["easy"]
+    assert shares["hard"].n == 0
+    shown = json.loads(json.dumps(figures.as_json({"left": shares}), allow_nan=False))
+    assert shown["left"]["easy"] == {"n": 10, "correct": 8, "accuracy": 0.8, "low": shares["easy"].low, "high": shares["easy"].high}
     assert shown["left"]["hard"]["accuracy"] is None
     assert list(shown["left"]) == ["all", "easy", "medium", "hard", "extra"]
-
-
-def test_every_bar_has_its_n_and_its_interval_even_one_of_no_height(bench: Services, shared: Services) -> None:
-    levels = {"easy": wilson(3, 4), "medium": wilson(0, 7), "hard": wilson(2, 2), "extra": wilson(0, 0)}
-    cards: dict[str, ModelCard] = dict(shared.cards)
-    figures = {model: {"all": wilson(5, 13), **levels} for model in ("left", "right")}
-    data = report.chart(figures, cards, "13 dev questions, data 0123").to_plotly_json()["data"]
-    bars, texts = data[0::2], data[1::2]
-    assert [bar["name"] for bar in bars] == ["Scripted left", "Scripted right"]
-    for bar, text in zip(bars, texts, strict=True):
-        assert list(bar["x"]) == list(text["x"]) == ["all", "easy", "medium", "hard", "extra"]
-        assert list(text["text"]) == ["38 %<br>n=13", "75 %<br>n=4", "0 %<br>n=7", "100 %<br>n=2", "n=0"]
-        assert text["mode"] == "text"
-        assert max(text["y"]) < 0, "below the bars, where a bar without height hides nothing"
-        assert text["offsetgroup"] == bar["offsetgroup"]
-        assert bar["y"][2] == 0.0
-        assert bar["y"][4] is None
-        assert math.isclose(bar["y"][1] + bar["error_y"]["array"][1], 100 * levels["easy"].high)
-        assert math.isclose(bar["y"][1] - bar["error_y"]["arrayminus"][1], 100 * levels["easy"].low)
-        assert bar["error_y"]["array"][2] > 0
-    title = report.chart(figures, cards, "13 dev questions, data 0123").layout.title.text
-    assert "13 dev questions, data 0123" in title
-    assert "Spider difficulty" in title
-
-
-def test_an_empty_run_has_a_chart(shared: Services) -> None:
-    assert report.accuracy([]) == {}
-    assert len(report.chart({}, shared.cards, "nothing yet").data) == 0
 
 
 def test_a_run_takes_from_the_log_what_these_models_have_written(bench: Services, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql_arena.benchmark import report, runner, runs
+from nl2sql_arena.benchmark import figures, runner, runs
 from nl2sql_arena.benchmark.runs import KEPT_ROWS, Measured
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.services import Services
@@ -23,7 +23,7 @@ def test_a_run_is_read_back_as_the_same_results(services: Services, tmp_path: Pa
     stored = runs.find(about.name, tmp_path)
     assert stored.complete
     assert stored.measured == about
-    assert report.accuracy(stored.results) == report.accuracy(results)
+    assert figures.accuracy(stored.results) == figures.accuracy(results)
     for kept, result in zip(stored.results, results, strict=True):
         answer = replace(result.answer, prompt=kept.answer.prompt)
         answer = replace(answer, execution=replace(answer.execution, rows=answer.execution.rows[:KEPT_ROWS]))

@@ -1,0 +1,48 @@
+"""Results as a run would have them, made without running anything."""
+
+from nl2sql_arena.benchmark.runner import Result
+from nl2sql_arena.benchmark.runs import Contestant, Measured, StoredRun
+from nl2sql_arena.types import Answer, Completion, Example, Execution, Generation, Kind, Outcome, Prepared, Prompt, Score
+
+EASY = "SELECT name FROM customers WHERE city = 'Oslo'"
+HARD = "SELECT name FROM customers WHERE id IN (SELECT customer_id FROM orders)"
+"""`hard` by Spider's rules."""
+CTE = "WITH x AS (SELECT id FROM orders) SELECT id FROM x"
+"""`easy` by Spider's rules, `hard` by the DuckDB-aware ones."""
+
+
+def result(
+    model: str,
+    number: int,
+    right: bool | None,
+    gold: str = EASY,
+    db: str = "shop",
+    outcome: Outcome = "ok",
+    sql: str = "",
+    seconds: float = 1.0,
+    tokens: int = 10,
+    repairs: tuple[str, ...] = (),
+) -> Result:
+    """An answer to question `number`; the right answer to a question without a gold is to abstain."""
+    name, question, written = f"{db}-{number}", f"Question {number}?", sql or gold
+    completion = Completion(name, model, written, 50, tokens, 0.1, seconds, "length" if outcome == "cut" else "stop")
+    prepared = Prepared(written, written, repairs, outcome == "abstained")
+    answer = Answer(name, model, db, question, Prompt("", ""), completion, prepared, Execution(outcome), "fp32 on cpu", seconds)
+    reason = "infrastructure" if right is None else "match" if right else "rows" if outcome == "ok" else outcome
+    golds = (gold,) if gold else ()
+    return Result(Example(name, db, question, golds, "filter", "dev"), None, answer, Score(None if right is None else float(right), reason))
+
+
+def contestant(name: str, kind: Kind = "mini") -> Contestant:
+    return Contestant(name, f"Title of {name}", kind, "Apache-2.0", "mini", f"revision-of-{name}", "fp32 on cpu", Generation(160))
+
+
+def stored(*results: Result, kinds: dict[str, Kind] | None = None, data: str = "0123456789ab", name: str = "a-run") -> StoredRun:
+    """A complete run of these results."""
+    models = dict.fromkeys(each.answer.model for each in results)
+    databases = tuple(dict.fromkeys(each.example.db for each in results))
+    about = Measured(
+        name, "2026-11-28T03:35:41+00:00", "all", data, "dev", len(results) // max(1, len(models)), "", databases, "strict",
+        "CPU (2 cores)", {"duckdb": "2.0.0", "python": "3.11"}, tuple(contestant(each, (kinds or {}).get(each, "mini")) for each in models),
+    )  # fmt: skip
+    return StoredRun(about, tuple(results))

@@ -1,0 +1,78 @@
+"""Numbers behind the charts: what is compared with what, and what a handful of questions or databases can tell."""
+
+import math
+from dataclasses import replace
+
+from nl2sql_arena.benchmark import figures, metrics
+from nl2sql_arena.benchmark.runner import Result
+from nl2sql_arena.stats import mcnemar_exact, newcombe_paired, wilson
+from nl2sql_arena.types import Score
+from tests.use_cases.judged import CTE, EASY, HARD, result
+
+A_RIGHT, B_RIGHT = (True, True, True, False, True, False), (True, False, False, True, True, False)
+
+
+def two(gold: str = EASY, start: int = 0) -> list[Result]:
+    a = [result("a", start + n, right, gold) for n, right in enumerate(A_RIGHT)]
+    return a + [result("b", start + n, right, gold) for n, right in enumerate(B_RIGHT)]
+
+
+def test_two_models_are_held_against_each_other_on_the_same_questions() -> None:
+    found = figures.paired(metrics.leveled(two() + two(HARD, 100), "spider"), "a", "b")
+    easy = found["easy"]
+    assert (easy.n, easy.both, easy.only_a, easy.only_b, easy.neither) == (6, 2, 2, 1, 1)
+    assert easy.difference == newcombe_paired(2, 2, 1, 1)
+    assert easy.p == mcnemar_exact(2, 1)
+    assert found["all"].n == 12
+    assert found["hard"] == easy
+    assert found["medium"].n == 0
+    assert math.isnan(found["medium"].resolvable)
+
+
+def test_the_order_of_answers_does_not_matter_and_ids_may_repeat_in_another_database() -> None:
+    results = two() + [replace(each, example=replace(each.example, db="bank")) for each in two()]
+    shuffled = sorted(results, key=lambda each: (each.score.value or 0, each.answer.model, each.example.id))
+    assert figures.paired(metrics.leveled(shuffled, "spider"), "a", "b")["all"].n == 12
+    assert figures.paired(metrics.leveled(shuffled, "spider"), "a", "b") == figures.paired(metrics.leveled(results, "spider"), "a", "b")
+
+
+def test_what_one_side_has_not_been_scored_on_is_not_compared() -> None:
+    lost = [result("a", 1, True), result("b", 1, None), result("a", 2, True), result("a", 3, True, ""), result("b", 3, False, "")]
+    assert figures.paired(metrics.leveled([*two()[:0], *lost], "spider"), "a", "b")["all"].n == 0
+
+
+def test_levels_follow_the_axis() -> None:
+    results = [result("a", 1, True, CTE), result("b", 1, False, CTE)]
+    assert figures.paired(metrics.leveled(results, "spider"), "a", "b")["easy"].only_a == 1
+    assert figures.paired(metrics.leveled(results, "duckdb"), "a", "b")["hard"].only_a == 1
+
+
+def test_the_pair_that_needs_most_says_what_can_be_resolved() -> None:
+    results = [result(model, n, (n * step) % 3 == 0) for model, step in (("a", 1), ("b", 1), ("c", 2)) for n in range(60)]
+    differing = [result("d", n, n % 3 != 0) for n in range(60)]
+    near, far = (figures.resolution(metrics.leveled(each, "spider")) for each in (results, results + differing))
+    assert 0 < near["all"] < far["all"] < 1
+    assert near["all"] == near["easy"]
+    assert math.isnan(near["extra"])
+    assert math.isnan(figures.resolution(metrics.leveled(results[:60], "spider"))["all"]), "one model differs from none"
+
+
+def test_an_interval_over_databases_is_wider_where_they_differ_and_says_how_few_they_are() -> None:
+    same = [result("a", n, n % 2 == 0, db=db) for db in ("shop", "bank", "clinic") for n in range(20)]
+    apart = [result("a", n, right, db=db) for db, right in (("shop", True), ("bank", False), ("clinic", True)) for n in range(20)]
+    agreeing, differing = (figures.by_database(metrics.leveled(each, "spider"))["a"] for each in (same, apart))
+    assert (agreeing.databases, differing.databases) == (3, 3)
+    assert agreeing.interval.high - agreeing.interval.low < differing.interval.high - differing.interval.low
+    assert differing.shares["bank"] == wilson(0, 20)
+    one = figures.by_database(metrics.leveled(same[:20], "spider"))["a"]
+    assert (one.databases, one.interval.low, one.interval.high) == (1, 0.0, 1.0)
+
+
+def test_a_feature_has_its_own_accuracy() -> None:
+    results = [result("a", 1, True, HARD), result("a", 2, False, HARD), result("a", 3, True), result("a", 4, None, HARD)]
+    assert figures.by_feature(metrics.leveled(results, "spider")) == {"a": {"nested": wilson(1, 2)}}
+
+
+def test_unscored_answers_count_nowhere() -> None:
+    results = metrics.leveled([result("a", 1, True), replace(result("a", 2, False), score=Score(None, "too_large"))], "spider")
+    assert figures.accuracy(results)["a"]["all"] == wilson(1, 1)
