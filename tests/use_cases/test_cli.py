@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nl2sql_arena import arena, cli
+from nl2sql_arena import arena, cli, terminal
 from nl2sql_arena.database import connect_trusted
 from nl2sql_arena.difficulty import FEATURES, features
 from nl2sql_arena.errors import BadInput
@@ -30,7 +30,7 @@ Run = Callable[..., str]
 @pytest.fixture
 def run(arena_settings: Settings, shared: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """What a command prints on standard output, given its words and the lines of standard input."""
-    monkeypatch.setattr(cli, "load", lambda _environment: replace(arena_settings, workers=1))
+    monkeypatch.setattr(terminal, "load", lambda _environment: replace(arena_settings, workers=1))
 
     def call(*words: str, stdin: str | bytes = "") -> str:
         given = stdin.encode() if isinstance(stdin, str) else stdin
@@ -137,7 +137,7 @@ def test_a_question_that_is_too_long_is_refused_alone_and_ends_no_run(run: Run, 
 
 
 def test_the_environment_names_the_models_that_are_asked(run: Run, arena_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "load", lambda _environment: replace(arena_settings, chosen_models=("right", "left"), workers=1))
+    monkeypatch.setattr(terminal, "load", lambda _environment: replace(arena_settings, chosen_models=("right", "left"), workers=1))
     assert [answer["model"] for answer in json.loads(run("ask", "--db", "shop", GERMANY, "--json"))] == ["right", "left"]
     assert [answer["model"] for answer in json.loads(run("ask", "--db", "shop", "--models", "left", GERMANY, "--json"))] == ["left"]
 
@@ -435,7 +435,7 @@ def test_a_wrong_environment_is_one_sentence(arena_settings: Settings, monkeypat
 def test_a_broken_card_is_one_sentence(refused: Run, arena_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_model(tmp_path, "odd")
     (tmp_path / "odd" / "card.toml").write_text("name = ")
-    monkeypatch.setattr(cli, "load", lambda _environment: replace(arena_settings, models=tmp_path))
+    monkeypatch.setattr(terminal, "load", lambda _environment: replace(arena_settings, models=tmp_path))
     assert "card.toml cannot be read" in refused("models", "list")
 
 

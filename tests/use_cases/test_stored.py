@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nl2sql_arena import cli
+from nl2sql_arena import cli, terminal
 from nl2sql_arena.benchmark import stored
 from nl2sql_arena.benchmark.stored import ALL_RULES, Prediction
 from nl2sql_arena.errors import BadInput
@@ -62,7 +62,7 @@ def menu(tmp_path: Path) -> Path:
 @pytest.fixture
 def score(arena_settings: Settings, shared: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Score:
     """What `bench score` prints: its JSON, or with `text` the table."""
-    monkeypatch.setattr(cli, "load", lambda _environment: replace(arena_settings, workers=1))
+    monkeypatch.setattr(terminal, "load", lambda _environment: replace(arena_settings, workers=1))
 
     def call(*words: object, text: bool = False) -> Any:
         cli.main(["bench", "score", *map(str, words), *([] if text else ["--json"])])
