@@ -13,7 +13,7 @@ from nl2sql_arena.types import LEVELS, Example
 QUICK = 20
 """Questions of a quick sample."""
 SEED = 7
-CHOSEN = f"a sample of {QUICK}, stratified over levels and databases, seed {SEED}"
+CHOSEN = f"a sample stratified over levels and databases, seed {SEED}"
 """How a quick sample was drawn, in the words that its run keeps."""
 
 
