@@ -12,6 +12,8 @@ if importlib.util.find_spec("spaces"):
 else:
     spaces = None
 
+ZERO_GPU = "ZeroGPU"
+"""The name of a device that each call gets for a short while."""
 GPU_SECONDS = 40
 """What one question to both models asks of a ZeroGPU slot."""
 
@@ -29,7 +31,7 @@ def detect() -> Device:
     """Looks for CUDA through torch; on ZeroGPU the device only appears inside a call, so its variable decides."""
     zero = bool(os.environ.get("SPACES_ZERO_GPU")) and spaces is not None
     if zero:
-        return Device("ZeroGPU", True, True, 6)
+        return Device(ZERO_GPU, True, True, 6)
     import torch
 
     if torch.cuda.is_available():

@@ -13,7 +13,7 @@ from nl2sql_arena import sandbox
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.ui import about, votes
 from nl2sql_arena.ui.arena import ArenaTab
-from nl2sql_arena.ui.benchmark import BenchmarkTab
+from nl2sql_arena.ui.benchmark.tab import BenchmarkTab
 from nl2sql_arena.ui.sessions import Sessions
 
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
@@ -34,7 +34,7 @@ class Page:
 TABS: dict[str, Callable[[gr.Tab, Page], Any]] = {
     "Arena": lambda _tab, page: ArenaTab(page.services, page.profile, page.sessions, page.concurrency, page.streams),
     "Votes": lambda tab, page: votes.build(page.services, tab),
-    "Benchmark": lambda _tab, page: BenchmarkTab(page.services, page.profile, page.sessions),
+    "Benchmark": lambda tab, page: BenchmarkTab(page.services, page.profile, page.sessions, tab),
     "About": lambda _tab, page: about.build(page.services, page.profile),
 }
 
@@ -49,10 +49,14 @@ def build_app(services: Services, profile: Profile, concurrency: int = 4, stream
 
     with gr.Blocks(title="NL2SQL Arena", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
         gr.HTML(_header(services, profile), elem_id="header")
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
+            built = {}
             for name, build in TABS.items():
                 with gr.Tab(name, id=name.lower()) as tab:
-                    build(tab, page)
+                    built[name] = build(tab, page)
+        arena, bench = built.get("Arena"), built.get("Benchmark")
+        if arena and bench:
+            bench.connect(arena, tabs)
         demo.unload(closed)
     demo.queue(max_size=50)
     return demo

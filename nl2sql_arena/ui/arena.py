@@ -155,9 +155,9 @@ class ArenaTab:
         )
 
     def on_db(self, db: str, question: str) -> Update:
-        """The new database's examples and tables; a question that the visitor typed stays."""
+        """The new database's examples and tables; a question that the visitor typed stays, as does one of this database."""
         examples = self._examples(db)
-        typed = question.strip() and not any(question in self._examples(name) for name in self.services.databases)
+        typed = question.strip() and not any(question in self._examples(name) for name in self.services.databases if name != db)
         return {
             self.example: gr.update(choices=examples, value=None),
             self.schema: self._schema(db),

@@ -1,4 +1,4 @@
-"""What the server remembers of an open page: its battle, so that none of it lives in the browser.
+"""What the server remembers of an open page: its battle and its benchmark, so that none of it lives in the browser.
 
 Lost on a restart; votes are not.
 """
@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from nl2sql_arena.arena import Ask
-from nl2sql_arena.types import Battle
+from nl2sql_arena.types import Battle, Example
+from nl2sql_arena.ui.benchmark.state import Bench
 
 CAPACITY = 1_000
 
@@ -36,26 +37,26 @@ class Round:
         return self.ask is not None and not self.ended
 
 
-def _ended() -> threading.Event:
-    event = threading.Event()
-    event.set()
-    return event
-
-
 @dataclass
 class Session:
     """One open page. `lock` makes vote and ask of the same page take turns."""
 
     voter: str
     round: Round = field(default_factory=Round)
-    benchmark: threading.Event = field(default_factory=_ended)
-    """Set when the page's benchmark run is to end, or none is at work."""
+    bench: Bench = field(default_factory=Bench)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
         """Nobody looks any more: whatever is at work ends."""
         self.round.stop.set()
-        self.benchmark.set()
+        self.bench.stop.set()
+
+    def is_undecided(self, example: Example) -> bool:
+        """Whether an open blind battle asks this question: what is known of it would tell which side is which."""
+        ask = self.round.ask
+        if ask is None or not ask.blind or self.round.voted:
+            return False
+        return (ask.db, ask.question) == (example.db, example.question.strip())
 
     def begin(self) -> Round:
         """A new round; the one before is stopped, should it still be at work."""

@@ -301,38 +301,6 @@ def test_a_database_keeps_a_typed_question_and_replaces_an_example(page):
     assert page.input_value("#question textarea") == "My own question?"
 
 
-def test_the_benchmark_runs_and_draws_what_it_found(page, tmp_path):
-    page.get_by_role("tab", name="Benchmark").click()
-    page.locator("#bench-limit input[type=number]").fill("10")
-    page.locator("#bench-limit input[type=number]").blur()
-    page.click("#bench-run")
-    page.wait_for_selector("#bench-progress:has-text('Done: 40 of 40 answers')")
-    page.wait_for_selector("#bench-plot .scatterlayer text:has-text('each')")
-    below = page.locator("#bench-plot .scatterlayer text").all_text_contents()
-    assert {text for text in below if "each" not in text} == {"0", "100"}, below
-    assert sum("each" in text for text in below) == 5, "one n for each level, and for all"
-    assert page.locator("#bench-plot .errorbar").count() > 0
-    assert "Wilson" in page.inner_text("#bench-plot")
-    rows = page.locator("#bench-details table tbody tr").all_inner_texts()
-    assert [title for title in TITLES.values() if any(title in row and "n=" in row for row in rows)] == list(TITLES.values())
-    page.screenshot(path=tmp_path / "bench.png", full_page=True)
-    assert page.evaluate(READABLE) == []
-    page.click("#bench-cancel")
-    page.wait_for_selector("#bench-progress:has-text('Nothing is running.')")
-
-
-def test_a_benchmark_can_be_cancelled(page):
-    page.get_by_role("tab", name="Benchmark").click()
-    page.locator("#bench-limit input[type=number]").fill("150")
-    page.locator("#bench-limit input[type=number]").blur()
-    page.click("#bench-run")
-    page.wait_for_selector("#bench-progress:has-text('Running:')")
-    page.click("#bench-cancel")
-    page.wait_for_selector("#bench-progress:has-text('Cancelled:')")
-    done, total = map(int, re.findall(r"(\d+) of (\d+)", page.inner_text("#bench-progress"))[0])
-    assert 0 < done < total
-
-
 def test_a_vote_outlives_a_crash(browser, server, open_window):
     """The last test here: the pages of the others lose their server."""
     page = open_window(1024, 768).page

@@ -1,0 +1,75 @@
+"""The stored runs that the tab can open, each read once."""
+
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+
+from nl2sql_arena.benchmark import changes, runs
+from nl2sql_arena.benchmark.runs import Measured, StoredRun
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.services import Services
+from nl2sql_arena.ui.benchmark.html import moment, short
+
+KEPT = 8
+"""Runs that stay in memory, the last read."""
+OFFERED = 50
+
+
+class Shelf:
+    """Runs of this arena's own folder, and those that ship."""
+
+    def __init__(self, services: Services) -> None:
+        self.folders = (runs.folder_of(services), runs.SHIPPED)
+        self._read: OrderedDict[str, tuple[int, StoredRun]] = OrderedDict()
+        self._lock = Lock()
+
+    def listed(self) -> list[Measured]:
+        """The newest first."""
+        return runs.listed(*self.folders)[:OFFERED]
+
+    def get(self, name: str) -> StoredRun:
+        """A run by its name alone, never by a path that a visitor sends. Raises BadInput."""
+        if name not in {each.name for each in runs.listed(*self.folders)}:
+            raise BadInput("That run is not stored here any more; choose another.")
+        path = self._path(name)
+        stamp = path.stat().st_mtime_ns if path else 0
+        with self._lock:
+            if name in self._read and self._read[name][0] == stamp:
+                self._read.move_to_end(name)
+                return self._read[name][1]
+        run = runs.read(path) if path else runs.find(name, *self.folders)
+        with self._lock:
+            self._read[name] = stamp, run
+            while len(self._read) > KEPT:
+                self._read.popitem(last=False)
+        return run
+
+    def latest(self) -> StoredRun | None:
+        """The newest that is complete."""
+        return next((run for each in self.listed() if (run := self.get(each.name)).complete), None)
+
+    def newest(self, count: int = 5) -> list[StoredRun]:
+        """What this arena's own folder holds, for what it tells of speed here."""
+        return [self.get(each.name) for each in runs.listed(self.folders[0])[:count]]
+
+    def choices(self) -> list[tuple[str, str]]:
+        """(what a menu says, name) of each run."""
+        return [(self._label(each), each.name) for each in self.listed()]
+
+    def comparable(self, about: Measured) -> list[tuple[str, str]]:
+        """The same for the runs that compare with one."""
+        return [(self._label(each), each.name) for each in self.listed() if changes.comparable(each, about)]
+
+    def _label(self, about: Measured) -> str:
+        who = ", ".join(map(short, about.titles.values()))
+        which = "quick sample, " if about.chosen.startswith("a sample") else f"{about.chosen}, " if about.chosen else ""
+        unfinished = "" if self._whole(about) else ", unfinished"
+        return f"{moment(about.at)}: {which}{about.questions} {about.split} questions, {who}{unfinished}"
+
+    def _whole(self, about: Measured) -> bool:
+        """By its lines alone, since a menu names many runs."""
+        path = self._path(about.name)
+        return path is None or path.read_bytes().count(b"\n") > about.questions * len(about.contestants)
+
+    def _path(self, name: str) -> Path | None:
+        return next((path for folder in self.folders if (path := folder / f"{name}.jsonl").is_file()), None)
