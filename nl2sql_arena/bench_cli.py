@@ -4,7 +4,8 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,21 @@ from nl2sql_arena.errors import BadInput
 from nl2sql_arena.terminal import add, log, models_of, opened_services, rows_of, settings_of, show, whole_number
 
 if TYPE_CHECKING:
+    from nl2sql_arena.benchmark.files import Dataset, Unusable
     from nl2sql_arena.benchmark.runner import Result
+    from nl2sql_arena.services import Services
 
 
 def commands(commands: Any) -> None:
     bench = commands.add_parser("bench", help="the offline benchmark").add_subparsers(required=True, metavar="COMMAND")
     run = add(bench, "run", _bench_run, "run models over a database's questions and score them")
     run.add_argument("--models", required=True)
-    run.add_argument("--dataset", default="all", help="a sample database, all of them, or a folder with schema.sql and questions.jsonl")
-    run.add_argument("--split", default="dev", choices=["dev", "test", "arena", "all"])
+    run.add_argument(
+        "--dataset", default="all",
+        help="a sample database, all of them, a folder with schema.sql and questions.jsonl, or a benchmark's file or folder as published",
+    )  # fmt: skip
+    run.add_argument("--db-root", type=Path, help="the folder of a published benchmark's databases (default: beside its file)")
+    run.add_argument("--split", help="dev, test, arena, all or another of the file's (default: dev; of a published benchmark all)")
     run.add_argument("--limit", type=whole_number, default=0, help="at most this many questions of each database")
     run.add_argument("--axis", default="spider", choices=list(AXES), help="whose levels of difficulty (default: spider)")
     run.add_argument("--again", action="store_true", help="generate also what these very models have written before")
@@ -49,39 +56,88 @@ def commands(commands: Any) -> None:
 
 
 def _bench_run(options: argparse.Namespace) -> None:
-    from nl2sql_arena.benchmark import figures, metrics, runner, runs
+    from nl2sql_arena.benchmark import figures, files, metrics, runner, runs
     from nl2sql_arena.hardware import detect
 
     models = models_of(options)
-    with opened_services(options) as services:
-        kinds = {services.cards[name].kind for name in models if name in services.cards} - {"baseline"}
+    published = _published(options)
+    split = options.split or ("all" if published else "dev")
+    with opened_services(options) as opened:
+        kinds = {opened.cards[name].kind for name in models if name in opened.cards} - {"baseline"}
         if len(kinds) > 1:
             raise BadInput("A run holds real models or minis, never both; run them apart.")
-        databases = list(services.databases) if options.dataset == "all" else [options.dataset]
-        examples = [e for name in databases for e in services.examples(name, options.split)[: options.limit or None]]
+        wanted = files.first_of_each(files.of_split(_dataset(options, opened, published), split), options.limit)
+        dataset = files.askable(wanted) if published else wanted
+        services = opened.joined(dataset.databases)
         chosen = f"the first {options.limit} of each database" if options.limit else ""
-        about = runs.measured(services, models, examples, options.dataset, options.split, detect().name, chosen)
-        results, began = [], time.monotonic()
-        for result in runs.kept(runs.folder_of(services), about, runner.run(services, models, examples, again=options.again)):
-            results.append(result)
-            done, total, seconds = len(results), len(models) * len(examples), time.monotonic() - began
-            sys.stderr.write(f"\r{done} of {total} answers, {seconds:.0f} s, about {seconds / done * (total - done):.0f} s left ")
-        sys.stderr.write("\n")
+        about = runs.measured(services, models, dataset.examples, dataset.name, split, detect().name, chosen)
+        unasked = len(wanted.examples) - len(dataset.examples)
+        about = replace(about, unusable=dataset.unusable, unasked=unasked, gold_repairs=dataset.repairs)
+        made = runner.run(services, models, dataset.examples, again=options.again)
+        path = runs.folder_of(services) / f"{about.name}.jsonl"
+        results = _followed(runs.kept(path.parent, about, made), len(models) * len(dataset.examples), path)
         results = metrics.leveled(results, options.axis)
         shares = figures.accuracy(results)
         further = metrics.measure(results, services.clauses(metrics.queries(results)))
         found = {
             "run": about.name,
-            "dataset": options.dataset,
+            "dataset": dataset.name,
             "dataset_hash": about.dataset_hash,
-            "split": options.split,
+            "split": split,
             "models": figures.as_json(shares),
             "abstention": {model: _abstention(results, model) for model in shares},
             "axis": options.axis,
             "metrics": {model: metrics.as_json(each) for model, each in further.items()},
+            "unasked": unasked,
+            "unusable_golds": [asdict(each) for each in dataset.unusable],
+            "gold_repairs": {name: list(repairs) for name, repairs in dataset.repairs.items()},
         }
-        texts = [_figures_text(found), *map(metrics.as_text, further.values())]
-        show(json.dumps(found, indent=1) if options.json else "\n".join(texts))
+        texts = [_figures_text(found), *map(metrics.as_text, further.values()), *_unusable_text(dataset.unusable, unasked)]
+        show(json.dumps(found, ensure_ascii=False, indent=1) if options.json else "\n".join(texts))
+
+
+def _published(options: argparse.Namespace) -> Path | None:
+    """The file or folder that --dataset names, where it is of a benchmark as it is published; not a database, nor its folder."""
+    path = Path(options.dataset)
+    if not path.exists() or path.suffix == ".duckdb" or (path / "schema.sql").is_file():
+        return None
+    options.dataset = "all"  # no database of one's own is to be opened
+    return path
+
+
+def _dataset(options: argparse.Namespace, services: "Services", published: Path | None) -> "Dataset":
+    """All questions that --dataset means. Raises BadInput, BadDatabase, Infrastructure."""
+    from nl2sql_arena.benchmark import files
+
+    if published:
+        return files.opened(published, services.sandbox, services.settings.data / "published", options.db_root, services.databases)
+    names = list(services.databases) if options.dataset == "all" else [options.dataset]
+    found = tuple(example for name in names for example in services.examples(name, "all"))
+    return files.Dataset(options.dataset, found, {name: services.engine.database(name) for name in names})
+
+
+def _followed(results: "Iterator[Result]", total: int, path: Path) -> "list[Result]":
+    """The results, with a line that tells how far they are. A Ctrl-C says what is kept and how to go on."""
+    found: list[Result] = []
+    began = time.monotonic()
+    try:
+        for result in results:
+            found.append(result)
+            done, seconds = len(found), time.monotonic() - began
+            sys.stderr.write(f"\r{done} of {total} answers, {seconds:.0f} s, about {seconds / done * (total - done):.0f} s left ")
+    except KeyboardInterrupt:
+        log(f"\nStopped after {len(found)} of {total} answers; they are kept in {path}, and the same command, without --again, goes on.")
+        raise
+    sys.stderr.write("\n")
+    return found
+
+
+def _unusable_text(unusable: "Sequence[Unusable]", unasked: int) -> list[str]:
+    """What could not be compared with, a gold a line."""
+    if not unusable:
+        return []
+    head = f"{len(unusable)} golds that cannot be compared with; {unasked} questions were not asked for it"
+    return [head, *(f"  {each.id} ({each.db}): {each.reason}" for each in unusable)]
 
 
 def _bench_runs(options: argparse.Namespace) -> None:
@@ -125,17 +181,9 @@ def _bench_score(options: argparse.Namespace) -> None:
         return
     from nl2sql_arena.benchmark import files, runner, stored
 
-    path = Path(options.dataset)
-    published = path if path.exists() and path.suffix != ".duckdb" and not (path / "schema.sql").is_file() else None
-    options.dataset = "all" if published else options.dataset
+    published = _published(options)
     with opened_services(options) as services:
-        if published:
-            dataset = files.opened(published, services.sandbox, services.settings.data / "published", options.db_root, services.databases)
-        else:
-            names = list(services.databases) if options.dataset == "all" else [options.dataset]
-            found = tuple(example for name in names for example in services.examples(name, "all"))
-            dataset = files.Dataset(options.dataset, found, services.databases)
-        dataset = files.of_split(dataset, options.split)
+        dataset = files.of_split(_dataset(options, services, published), options.split)
         predictions = stored.read_all(options.predictions, dataset.examples)
         scoring = stored.score(dataset, predictions, options.dialect, services.sandbox, services.settings.workers, log)
         head = {"dataset": dataset.name, "dataset_hash": runner.dataset_hash(dataset.examples), "split": options.split}

@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -110,12 +110,16 @@ def at(path: Path, cache: Path) -> "Database | None":
 
 @dataclass(frozen=True)
 class Database:
-    """One folder with `schema.sql`, `data/*.csv` and `questions.jsonl`; `cache` is where its built file lives. Or a `file` as it is."""
+    """One folder with `schema.sql`, `data/*.csv` and `questions.jsonl`; `cache` is where its built file lives. Or a `file` as it is.
+
+    `described` are the tables of a file as its author describes them: their order and keys, which a file built from data does not hold.
+    """
 
     name: str
     folder: Path
     cache: Path
     file: Path | None = None
+    described: tuple[Table, ...] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def path(self) -> Path:
@@ -192,7 +196,7 @@ class Database:
                 tables = tuple(_tables(connection))
             if not tables:
                 raise BadDatabase(f"{self.file} keeps its tables in other schemas than main, which no prompt shows; copy them to main.")
-            return Schema(self.name, tables)
+            return Schema(self.name, _as_described(tables, self.described))
         with closing(connect_trusted()) as memory:
             memory.execute((self.folder / "schema.sql").read_text(encoding="utf-8"))
             order = [name for _, name, _ in memory.execute(TABLES).fetchall()]
@@ -320,6 +324,17 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[Table]:
             comment=comment,
             row_count=count[0] if count else 0,
         )
+
+
+def _as_described(tables: tuple[Table, ...], described: Sequence[Table]) -> tuple[Table, ...]:
+    """The tables with the keys and in the order of their descriptions; one that has none comes last, as it is."""
+    known = {table.name: table for table in tables}
+    first = [
+        replace(known.pop(each.name), primary_key=each.primary_key, foreign_keys=each.foreign_keys)
+        for each in described
+        if each.name in known
+    ]
+    return (*first, *known.values())
 
 
 def _short_values(connection: Connection, table: str, column: str) -> list[str]:

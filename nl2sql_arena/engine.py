@@ -60,6 +60,12 @@ class Engine:
         with self._lock:
             self._loaded[model] = backend
 
+    def on(self, databases: Mapping[str, Database]) -> "Engine":
+        """The same models, with those that are loaded or will be, over other databases."""
+        other = Engine(self._cards, self._models, databases, self._sandbox)
+        other._loaded, other._lock, other.generate = self._loaded, self._lock, self.generate
+        return other
+
     def answers(
         self,
         requests: Sequence[Request],

@@ -1,7 +1,7 @@
 """The one place where parts are joined, for app, command line and tests."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nl2sql_arena import catalog, database
@@ -42,6 +42,11 @@ class Services:
 
     def examples(self, db: str, split: str) -> tuple[Example, ...]:
         return tuple(example for example in self.engine.database(db).examples() if split in ("all", example.split))
+
+    def joined(self, databases: Mapping[str, Database]) -> "Services":
+        """The same with further databases; one of a name that is known takes its place."""
+        together = {**self.databases, **databases}
+        return replace(self, databases=together, engine=self.engine.on(together))
 
     def clauses(self, queries: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Clauses | None]:
         """(database, query) -> the clauses of the query; None for what does not parse. Raises Infrastructure."""

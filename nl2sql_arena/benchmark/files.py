@@ -2,9 +2,9 @@
 
 A loader only reads; golds are still in their author's dialect. `opened` finds or builds the databases as DuckDB files and puts the golds
 into DuckDB's words, in the sandbox's workers. A gold that cannot be translated or does not run stays with its question, which is then left
-unscored, and is listed with its reason. A database's file or script is trusted as far as it is the user's own: a script runs without
-access to files or network. Not covered: whether a gold is right, setup statements before a question, and keys (a built file has tables
-and rows alone).
+unscored, and is listed with its reason; `askable` leaves the questions that a model can be asked and judged on. A database's file or script
+is trusted as far as it is the user's own: a script runs without access to files or network. A built file has tables and rows alone; the
+keys that prompts show come from the SQLite file. Not covered: whether a gold is right, and setup statements before a question.
 """
 
 import json
@@ -19,12 +19,15 @@ from typing import Any
 
 from nl2sql_arena import database, ddl
 from nl2sql_arena.database import Database
+from nl2sql_arena.difficulty import spider_level
 from nl2sql_arena.errors import BadDatabase, BadInput
-from nl2sql_arena.published.databases import SUFFIXES, duckdb_file
+from nl2sql_arena.golds import read as read_gold
+from nl2sql_arena.published.databases import SUFFIXES, described, duckdb_file
 from nl2sql_arena.published.files import build_file
 from nl2sql_arena.published.invented_rows import invented
 from nl2sql_arena.published.records import Row, records
 from nl2sql_arena.sandbox import Sandbox
+from nl2sql_arena.settings import QUESTION_CHARS
 from nl2sql_arena.sql import abstains
 from nl2sql_arena.types import SCORE, Example, Schema
 
@@ -61,13 +64,17 @@ class Unusable:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples whose golds are DuckDB's, their databases by name, the golds that do not run, and what others had to be mended by."""
+    """Examples whose golds are DuckDB's, their databases by name, the golds that do not run, and what others had to be mended by.
+
+    `failing` has (question, gold as in `examples`) for each gold of `unusable`.
+    """
 
     name: str
     examples: tuple[Example, ...]
     databases: Mapping[str, Database]
     unusable: tuple[Unusable, ...] = ()
     repairs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    failing: frozenset[tuple[str, str]] = frozenset()
 
 
 # Loaders
@@ -216,6 +223,7 @@ def opened(path: Path, sandbox: Sandbox, cache: Path, root: Path | None = None, 
     found: dict[str, Example] = {each.id: each for each in examples}
     unusable: list[Unusable] = []
     repairs: dict[str, tuple[str, ...]] = {}
+    failing: set[tuple[str, str]] = set()
     for db, some in by_db.items():
         try:
             databases[db] = contexts.get(db) or _database(db, file, root, cache, known or {})
@@ -226,10 +234,12 @@ def opened(path: Path, sandbox: Sandbox, cache: Path, root: Path | None = None, 
         for example in some:
             mine = [(sql, next(golds)) for sql in example.gold_sql]
             unusable += [Unusable(example.id, db, sql, gold.reason) for sql, gold in mine if gold.reason]
+            failing |= {(example.id, gold.sql) for _, gold in mine if gold.reason}
             found[example.id] = replace(example, gold_sql=tuple(gold.sql for _, gold in mine))
             if named := tuple(dict.fromkeys(repair for _, gold in mine for repair in gold.repairs)):
                 repairs[example.id] = named
-    return Dataset(file.stem, tuple(found.values()), databases, tuple(unusable), repairs)
+    shown = f"{file.resolve().parent.name}/{file.stem}" if file.name in FILES else file.stem
+    return Dataset(shown, tuple(found.values()), databases, tuple(unusable), repairs, frozenset(failing))
 
 
 def of_split(dataset: Dataset, split: str) -> Dataset:
@@ -238,8 +248,73 @@ def of_split(dataset: Dataset, split: str) -> Dataset:
     if not examples:
         splits = ", ".join(sorted({each.split for each in dataset.examples} - {""})) or "none"
         raise BadInput(f"{dataset.name} has no question of the split '{split}'; its splits are: {splits}.")
+    return _with(dataset, examples)
+
+
+def first_of_each(dataset: Dataset, count: int) -> Dataset:
+    """The first questions of each database; all of them for a count of 0."""
+    places: Counter[str] = Counter()
+    examples = []
+    for each in dataset.examples:
+        places[each.db] += 1
+        if not count or places[each.db] <= count:
+            examples.append(each)
+    return _with(dataset, tuple(examples))
+
+
+def _with(dataset: Dataset, examples: tuple[Example, ...]) -> Dataset:
     ids = {each.id for each in examples}
-    return replace(dataset, examples=examples, unusable=tuple(each for each in dataset.unusable if each.id in ids))
+    return replace(
+        dataset,
+        examples=examples,
+        unusable=tuple(each for each in dataset.unusable if each.id in ids),
+        repairs={name: repairs for name, repairs in dataset.repairs.items() if name in ids},
+    )
+
+
+def askable(dataset: Dataset) -> Dataset:
+    """The data set with the questions alone that a model can be asked and judged on; `unusable` also says why each of the others is not.
+
+    A question stays as long as one of its golds runs and can be read; those come first, since the first one tells the level. Raises
+    BadInput when none is left.
+    """
+    if not any(each.question for each in dataset.examples):
+        raise BadInput(f"{dataset.name} holds golds without questions; score predictions on it with `bench score --predictions`.")
+    broken = {name: why for name, each in dataset.databases.items() if (why := _unprompted(each))}
+    kept: list[Example] = []
+    left: list[Unusable] = []
+    for example in dataset.examples:
+        usable = [sql for sql in example.gold_sql if (example.id, sql) not in dataset.failing and _is_readable(sql)]
+        others = [sql for sql in example.gold_sql if sql not in usable]
+        why = broken.get(example.db, "" if example.db in dataset.databases else "has a database that cannot be built")
+        if not why and len(example.question) > QUESTION_CHARS:
+            why = f"has a question of more than {QUESTION_CHARS} characters"
+        if not why and (usable or not others):
+            kept.append(replace(example, gold_sql=(*usable, *others)))
+        elif not any(each.id == example.id for each in dataset.unusable):
+            left.append(Unusable(example.id, example.db, "; ".join(others), why or "has no gold that can be read"))
+    if not kept:
+        reason = (*dataset.unusable, *left)[0].reason
+        raise BadInput(f"{dataset.name} has no question that can be asked and judged; the first one's reason: {reason}.")
+    return replace(dataset, examples=tuple(kept), unusable=(*dataset.unusable, *left))
+
+
+def _unprompted(database: Database) -> str:
+    """Why no prompt can show a database."""
+    try:
+        database.schema()
+    except BadDatabase as problem:
+        return str(problem)
+    return ""
+
+
+def _is_readable(sql: str) -> bool:
+    try:
+        read_gold(sql)
+        spider_level(sql)
+    except BadInput:
+        return False
+    return True
 
 
 def ready(queries: Sequence[str], database: Database, dialects: Sequence[str], sandbox: Sandbox) -> list[Ready]:
@@ -290,7 +365,7 @@ def _database(db: str, file: Path, root: Path | None, cache: Path, known: Mappin
         raise BadInput(
             f"There is no {db}{f', {db}'.join(SUFFIXES)} in {root or file.parent}; put it there or name its folder by --db-root."
         )
-    return replace(database.opened(duckdb_file(source, cache)), name=db)
+    return replace(database.opened(duckdb_file(source, cache)), name=db, described=described(source))
 
 
 def _contexts(file: Path, examples: Iterable[Example], sandbox: Sandbox, cache: Path) -> dict[str, Database]:

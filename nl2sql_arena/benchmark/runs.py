@@ -8,13 +8,14 @@ read as far as it came and is not `complete`.
 import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from nl2sql_arena.benchmark.files import Unusable
 from nl2sql_arena.benchmark.runner import Result, dataset_hash
 from nl2sql_arena.difficulty import spider_level
 from nl2sql_arena.errors import BadInput
@@ -45,7 +46,11 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run measured on what. `chosen` says how questions were chosen where not all were asked; `at` is UTC, ISO 8601."""
+    """What a run measured on what. `chosen` says how questions were chosen where not all were asked; `at` is UTC, ISO 8601.
+
+    Of a published data set, `unusable` lists the golds that cannot be compared with, and with them the `unasked` questions that had no
+    other; `gold_repairs` has the repairs of a question's golds. `databases` are those of the questions that were asked.
+    """
 
     name: str
     at: str
@@ -59,6 +64,9 @@ class Measured:
     hardware: str
     libraries: Mapping[str, str]
     contestants: tuple[Contestant, ...]
+    unusable: tuple[Unusable, ...] = ()
+    unasked: int = 0
+    gold_repairs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def titles(self) -> dict[str, str]:
@@ -222,6 +230,8 @@ def _measured(path: Path, first: Sequence[bytes]) -> Measured:
         who = [each | {"generation": Generation(**each["generation"])} for each in fields["contestants"]]
         fields["contestants"] = tuple(Contestant(**each) for each in who)
         fields["databases"] = tuple(fields["databases"])
+        fields["unusable"] = tuple(Unusable(**each) for each in fields.get("unusable", ()))
+        fields["gold_repairs"] = {name: tuple(repairs) for name, repairs in fields.get("gold_repairs", {}).items()}
         return Measured(**fields)
     except (IndexError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise BadInput(f"{path} is no run's file; name one that `bench run` wrote.") from problem

@@ -10,8 +10,9 @@ from pathlib import Path
 from nl2sql_arena import ddl
 from nl2sql_arena.database import connect_trusted, failure, whole
 from nl2sql_arena.errors import BadDatabase
+from nl2sql_arena.published import sqlite_files
 from nl2sql_arena.published.files import build_file
-from nl2sql_arena.published.sqlite_files import convert
+from nl2sql_arena.types import Table
 
 SUFFIXES = (".duckdb", ".sqlite", ".sql")
 BUILDER = b"1"
@@ -24,8 +25,13 @@ def duckdb_file(source: Path, cache: Path) -> Path:
         return source.resolve()
     target = cache / f"{source.stem}-{sha256(BUILDER + source.read_bytes()).hexdigest()[:12]}.duckdb"
     if not target.is_file():
-        (convert if source.suffix == ".sqlite" else _run_script)(source, target)
+        (sqlite_files.convert if source.suffix == ".sqlite" else _run_script)(source, target)
     return target
+
+
+def described(source: Path) -> tuple[Table, ...]:
+    """The tables of an SQLite file with the keys that a built file does not hold; none of others, which keep theirs. Raises BadInput."""
+    return tuple(sqlite_files.described(source)) if source.suffix == ".sqlite" else ()
 
 
 def _run_script(script: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ kept only if all values fit it. Of a sample, gold and prediction are compared on
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,34 @@ MOMENTS = {"DATE": r"\d{4}-\d\d-\d\d", "TIMESTAMP": r"\d{4}-\d\d-\d\d[ T]\d\d:\d
 
 def convert(source: Path, target: Path, most: int = 0) -> list[Table]:
     """Build the DuckDB file `target` from the tables of an SQLite file; returns them, referenced ones first. Raises BadInput."""
+    with _opened(source) as connection:
+        ordered = _tables(connection, most or -1)
+        build_file(target, ordered, {table.name: _rows(connection, table, most or -1) for table in ordered})
+    return ordered
+
+
+def described(source: Path) -> list[Table]:
+    """The tables with their keys, referenced ones first; types are guessed from a single row. Raises BadInput."""
+    with _opened(source) as connection:
+        return _tables(connection, 1)
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[sqlite3.Connection]:
+    """An SQLite file, to be read alone. Raises BadInput, also for what the block comes across in it."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(source.resolve()))}?mode=ro&immutable=1", uri=True)) as connection:
             connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA cell_size_check = ON")
-            tables = [table for (name,) in connection.execute(TABLES).fetchall() if (table := _table(connection, name, most or -1)).columns]
-            ordered = ddl.referenced_first(ddl.with_known_keys(tables))
-            build_file(target, ordered, {table.name: _rows(connection, table, most or -1) for table in tables})
+            yield connection
     except sqlite3.Error as problem:
         raise BadInput(f"{source} is not a readable SQLite database ({problem}); unpack it again.") from problem
-    return ordered
+
+
+def _tables(connection: sqlite3.Connection, most: int) -> list[Table]:
+    tables = [table for (name,) in connection.execute(TABLES).fetchall() if (table := _table(connection, name, most)).columns]
+    return ddl.referenced_first(ddl.with_known_keys(tables))
 
 
 def _table(connection: sqlite3.Connection, name: str, most: int) -> Table:
