@@ -177,6 +177,11 @@ class Completion:
     finish_reason: FinishReason
     failure: str = ""
     """Why there is no usable text, when our side or a server failed; such an answer counts for nobody."""
+    peak_memory: float = 0.0
+    """MB (10^6 bytes); 0 is not measured. On a GPU the most that the process had allocated there from the start of the batch until this
+    answer, other loaded models included. Elsewhere the weights with the key/value states at their largest: a lower bound, without what a
+    forward pass needs in passing, since a process's resident size says more about the system than about the model.
+    """
 
 
 OnToken = Callable[[GenerationRequest, str], None]

@@ -46,7 +46,8 @@ class Spread:
 
 @dataclass(frozen=True)
 class Effort:
-    """Seconds until the first token and until the result table was there, tokens written, and tokens a second of generation.
+    """Seconds until the first token and until the result table was there, tokens written, tokens a second of generation, and MB of memory
+    at the fullest moment (see `Completion.peak_memory`; over the answers for which it was measured).
 
     Answers that were decoded together share the machine, so these seconds are those of an answer in its company.
     """
@@ -55,6 +56,7 @@ class Effort:
     seconds: Spread
     tokens: Spread
     tokens_per_second: Spread
+    peak_memory: Spread
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,7 @@ def effort(results: Sequence[Result]) -> Effort:
         seconds=_spread([seconds for _, seconds in done]),
         tokens=_spread([completion.tokens for completion, _ in done]),
         tokens_per_second=_spread([completion.tokens / completion.seconds for completion, _ in done if completion.seconds > 0]),
+        peak_memory=_spread([completion.peak_memory for completion, _ in done if completion.peak_memory]),
     )
 
 
@@ -269,5 +272,7 @@ def _effort_text(effort: Effort) -> str:
         return ""
     return (
         f"first token {first.median:.2g} s ({first.p90:.2g}), total {whole.median:.2g} s ({whole.p90:.2g}), "
-        f"{tokens.median:.0f} tokens ({tokens.p90:.0f}), {speed.median:.0f} tokens/s, n={whole.n}"
+        f"{tokens.median:.0f} tokens ({tokens.p90:.0f}), {speed.median:.0f} tokens/s, "
+        + (f"peak memory {effort.peak_memory.median:,.0f} MB ({effort.peak_memory.p90:,.0f}), " if effort.peak_memory.n else "")
+        + f"n={whole.n}"
     )

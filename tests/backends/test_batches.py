@@ -212,6 +212,20 @@ def test_beams_and_greedy_requests_may_come_together(phi: Local) -> None:
     assert said({each.id: each for each in phi.generate(requests)}) == said(one_by_one(phi, requests))
 
 
+def test_peak_memory_is_the_weights_and_the_states_of_all_that_decode_together(models: Path) -> None:
+    phi = load(models, "phi")
+    config = phi._model.config
+    column = 2 * config.num_hidden_layers * config.hidden_size * 4  # keys and values of one token in fp32
+    weights = sum(each.nbytes for each in phi._model.parameters()) + sum(each.nbytes for each in phi._model.buffers())
+    alone = one_by_one(phi, [ask("alone", "", QUESTIONS[0])])["alone"]
+    assert alone.peak_memory == pytest.approx((weights + column * (alone.prompt_tokens + alone.tokens - 1)) / 1e6, abs=0.001)
+    together = list(phi.generate([ask(str(number), "", QUESTIONS[0]) for number in range(3)]))
+    states = 3 * column * (alone.prompt_tokens + alone.tokens - 1)
+    assert together[-1].peak_memory == pytest.approx((weights + states) / 1e6, abs=0.001)
+    (beam,) = phi.generate([ask("beam", "", QUESTIONS[0], beams=2)])
+    assert beam.peak_memory == 0, "not seen, so not told"
+
+
 def test_a_prompt_without_room_is_said_before_anything_is_generated(phi: Local) -> None:
     seen: list[str] = []
     with pytest.raises(ValueError, match="tokens"):

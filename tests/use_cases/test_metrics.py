@@ -104,6 +104,18 @@ def test_effort_is_shown_by_level() -> None:
     assert found.effort["extra"].seconds.n == 0
 
 
+def test_peak_memory_is_over_the_answers_for_which_it_was_measured() -> None:
+    results = [result(OSLO, OSLO), result(OSLO, OSLO), result(OSLO, OSLO)]
+    measured_ones = [
+        replace(each, answer=replace(each.answer, completion=replace(each.answer.completion, peak_memory=megabytes)))
+        for each, megabytes in zip(results, (0.0, 400.0, 600.0), strict=True)
+    ]
+    memory = measured(*measured_ones).effort["all"].peak_memory
+    assert (memory.n, memory.median) == (2, 500.0)
+    assert "peak memory 500 MB" in metrics.as_text(measured(*measured_ones))
+    assert "peak memory" not in metrics.as_text(measured(*results))
+
+
 def test_results_are_grouped_by_what_the_gold_is_made_of() -> None:
     found = measured(result(OSLO, OSLO), result(NESTED, NESTED, right=True), result(OSLO))
     assert found.by_feature == {"nested": wilson(1, 1)}

@@ -52,6 +52,16 @@ def test_a_second_run_is_answered_from_the_log(tmp_path: Path) -> None:
     assert model.asked == ["0", "1", "2", "3", "4"]
 
 
+def test_lines_from_before_memory_was_measured_are_still_read(tmp_path: Path) -> None:
+    path, model = tmp_path / "log.jsonl", Model()
+    run(model, path, [request(1)])
+    row = json.loads(path.read_text())
+    del row["peak_memory"]
+    path.write_text(json.dumps(row) + "\n")
+    (found,) = run(model, path, [request(1)])
+    assert (found.text, found.peak_memory, model.asked) == ("SELECT 1", 0.0, ["1"])
+
+
 def test_only_what_is_missing_is_generated_and_the_id_is_the_new_ones(tmp_path: Path) -> None:
     model = Model()
     run(model, tmp_path / "log.jsonl", [request(1, text="same")])

@@ -1,5 +1,6 @@
 """A run is kept whole: what is read back is what was measured, also after its process ended in the middle."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def test_a_run_says_what_it_measured_on_what(services: Services, tmp_path: Path)
     assert about.libraries["duckdb"]
     assert (left.name, right.name, left.precision) == (LEFT, RIGHT, "scripted")
     assert left.revision == services.revision(LEFT)
+
+
+def test_a_file_from_before_memory_and_unusable_golds_were_kept_is_still_read(services: Services, tmp_path: Path) -> None:
+    about, results = ran(services, tmp_path)
+    path = tmp_path / f"{about.name}.jsonl"
+    first, *rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    for name in ("unusable", "unasked", "gold_repairs"):
+        del first[name]
+    for row in rows:
+        del row["completion"]["peak_memory"]
+    path.write_text("\n".join(map(json.dumps, [first, *rows])) + "\n", encoding="utf-8")
+    stored = runs.read(path)
+    assert stored.measured == about
+    assert [each.answer.completion.text for each in stored.results] == [each.answer.completion.text for each in results]
 
 
 def test_an_ended_run_is_read_as_far_as_it_came(services: Services, tmp_path: Path) -> None:

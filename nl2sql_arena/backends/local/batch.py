@@ -67,6 +67,8 @@ class Batch:
         self.waiting = deque(sorted(waiting, key=lambda row: order[row.prefix]))
         self.rows: list[Row] = []
         self.cache, self.mask = DynamicCache(), np.ones((0, 0), bool)
+        self.most_bytes = 0
+        """Of keys and values, at the fullest moment so far."""
 
     @property
     def open(self) -> list[Row]:
@@ -94,6 +96,7 @@ class Batch:
 
     def leave(self, rows: Sequence[Row]) -> None:
         """Forget rows, and once they are an eighth the columns in which no row has a token."""
+        self.most_bytes = max(self.most_bytes, bytes_of(self.cache))  # they only grow until somebody leaves
         stay = [place for place, row in enumerate(self.rows) if row not in rows]
         self.rows, self.mask = [self.rows[place] for place in stay], self.mask[stay]
         if not stay:
@@ -115,6 +118,11 @@ class Batch:
         self.leave(self.rows)
         self.waiting.extendleft(reversed(rows))
         self.limit = max(1, len(rows) // 2)
+
+
+def bytes_of(cache: DynamicCache) -> int:
+    """What the keys and values take; 0 before the first token."""
+    return sum(states.nbytes for layer in cache.layers if layer.is_initialized for states in (layer.keys, layer.values))
 
 
 def _filled(states: torch.Tensor, columns: int) -> torch.Tensor:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from nl2sql_arena.backends.local.batch import Batch, Mask, Row
+from nl2sql_arena.backends.local.batch import Batch, Mask, Row, bytes_of
 from nl2sql_arena.backends.local.plan import Plan, out_of_memory
 from nl2sql_arena.backends.local.text import Cancelled, Finite, Halt, NotFinite, Text
 from nl2sql_arena.types import Completion, GenerationRequest, OnToken
@@ -46,6 +47,7 @@ class Local:
         self.context = context
         self._model, self._tokenizer, self._plan = model, tokenizer, plan
         self._eos = _eos_ids(model, tokenizer)
+        self._weight_bytes: int = sum(weights.nbytes for weights in (*model.parameters(), *model.buffers()))
         self._prefixes: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -60,6 +62,7 @@ class Local:
         rows = [self._row(request, on_token) for request in requests]
         greedy = [row for row in rows if row.request.generation.num_beams == 1]
         batch = Batch(greedy, self._most_rows(greedy))
+        self._forget_peak()
         left = time.perf_counter()
         while batch.open:
             with self._alone(stop) as alone:
@@ -68,12 +71,12 @@ class Local:
                     row.start += waited if row.start else 0.0
                 done = self._greedy(batch, stop) if alone else self._end(batch)
             left = time.perf_counter()
-            yield from done
+            yield from (replace(completion, peak_memory=self._peak_memory(batch.most_bytes)) for completion in done)
         for row in rows:
             if row.request.generation.num_beams > 1:
                 with self._alone(stop) as alone:
                     completion = self._beams(row, stop) if alone else row.end("cancelled")
-                yield completion
+                yield replace(completion, peak_memory=self._peak_memory(0))
 
     @contextmanager
     def _alone(self, cancelled: Cancelled) -> Iterator[bool]:
@@ -234,6 +237,17 @@ class Local:
         )
         tokens: list[int] = output[0, len(row.ids) :].tolist()
         return tokens
+
+    def _forget_peak(self) -> None:
+        if self._plan.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+
+    def _peak_memory(self, state_bytes: int) -> float:
+        """See `Completion.peak_memory`; 0 where keys and values were not seen, as those of beams are not."""
+        if self._plan.device == "cuda":
+            return round(int(torch.cuda.max_memory_allocated()) / 1e6, 3)
+        held = self._weight_bytes + sum(map(bytes_of, self._prefixes.values())) + state_bytes
+        return round(held / 1e6, 3) if state_bytes else 0.0
 
     def _tensor(self, values: Any) -> torch.Tensor:
         return torch.tensor(values, device=self._plan.device)
