@@ -113,10 +113,10 @@ def test_a_pair_in_a_block_is_read_as_if_it_were_alone(made: Any, asked: list[tu
     schema, pairs = asked[0]
     packed = pool_of(made, [(schema, pairs)])
     block = pools.block(packed, np.arange(len(packed)), made.pad_token_id)
-    laid_out = {"attention_mask": torch.zeros(1, 1, 1, 1), "prefix": block.prefix, "pairs": block.pairs}
+    laid_out = {"attention_mask": torch.zeros(1, 1, 1, 1), "prefix": block.prefix, "pairs": block.pairs, "length": block.length}
     with torch.inference_mode():
         together = model(input_ids=block.tokens, position_ids=block.positions, **laid_out).logits[0]
-        of_pairs = together[block.prefix :].unflatten(0, (block.pairs, -1))
+        of_pairs = together[block.prefix : block.prefix + block.pairs * block.length].unflatten(0, (block.pairs, -1))
         for number, pair in enumerate(pairs):
             ids = packed.pair(number).astype(np.int64)
             alone = plain(input_ids=torch.from_numpy(np.concatenate([packed.prefix(0), ids]))[None].long()).logits[0]
@@ -138,7 +138,7 @@ def test_an_epoch_reads_every_pair_once_in_blocks_about_one_schema(made: Any, as
     blocks = list(pools.epoch(packed, np.random.default_rng(1)))
     assert sorted(np.concatenate(blocks)) == list(range(len(packed)))
     assert all(len(set(packed.schema[numbers])) == 1 for numbers in blocks)
-    assert all(pools.block(packed, numbers, 0).tokens.numel() <= pools.BLOCK for numbers in blocks)
+    assert all(pools.block(packed, numbers, 0).tokens.numel() == pools.BLOCK for numbers in blocks)
 
 
 def test_joined_pools_hold_the_pairs_of_all_their_parts(made: Any, asked: list[tuple[Any, list[grammar.Pair]]]) -> None:

@@ -357,6 +357,7 @@ def step(model: Any, blocks: list[pools.Block], optimizers: Optimizers, factor: 
                 use_cache=False,
                 prefix=block.prefix,
                 pairs=block.pairs,
+                length=block.length,
             )
             scores = core.lm_head(read.last_hidden_state[:, :-1][learn])
         loss = torch.nn.functional.cross_entropy(scores.float(), tokens[:, 1:][learn], reduction="sum") / learned

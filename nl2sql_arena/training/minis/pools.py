@@ -18,6 +18,8 @@ LONGEST_PROMPT = 256
 LONGEST_ANSWER = 160
 BLOCK = 2_048
 """Tokens of a block at most, its schema among them."""
+STEP = 8
+"""Pairs of a block are as long as the next multiple of it: a kernel is made anew for each shape, so there are to be few."""
 RUN = 512
 """Pairs that are sorted by length together, so that little is padding while blocks stay mixed."""
 Integers = np.ndarray[Any, np.dtype[Any]]
@@ -125,31 +127,42 @@ class Packer:
 
 @dataclass(frozen=True)
 class Block:
-    """tokens and positions [1, prefix + pairs * length]; `learn` [1, prefix + pairs * length - 1]: the next token is learned."""
+    """tokens and positions [1, BLOCK] (longer where one pair is); `learn` [1, BLOCK - 1]: the next token is learned.
+
+    The schema's `prefix` tokens, then `pairs` of `length` tokens each, then padding.
+    """
 
     tokens: torch.Tensor
     positions: torch.Tensor
     learn: torch.Tensor
     prefix: int
     pairs: int
+    length: int
 
 
 def block(pool: Pool, chosen: Integers, padding: int) -> Block:
     """The chosen pairs, which are on one schema."""
     prefix = pool.prefix(int(pool.schema[chosen[0]]))
-    size = int(pool.lengths[chosen].max())
-    tokens = np.full((len(chosen), size), padding, np.int64)
-    learn = np.zeros((len(chosen), size), bool)
+    length = int(_stepped(pool.lengths[chosen].max()))
+    tokens = np.full((len(chosen), length), padding, np.int64)
+    learn = np.zeros((len(chosen), length), bool)
     for row, number in enumerate(chosen):
         pair = pool.pair(int(number))
         tokens[row, : len(pair)] = pair
         learn[row, pool.asked[number] : len(pair)] = True
-    positions = np.concatenate([np.arange(len(prefix)), np.tile(len(prefix) + np.arange(size), len(chosen))])
-    every = np.concatenate([prefix.astype(np.int64), tokens.reshape(-1)])
-    learned = np.concatenate([np.zeros(len(prefix), bool), learn.reshape(-1)])[1:]
-    return Block(
-        torch.from_numpy(every)[None], torch.from_numpy(positions)[None], torch.from_numpy(learned)[None], len(prefix), len(chosen)
-    )
+    end = len(prefix) + tokens.size
+    total = max(BLOCK, end)
+    every, positions, learned = np.full(total, padding, np.int64), np.zeros(total, np.int64), np.zeros(total, bool)
+    every[:end] = np.concatenate([prefix.astype(np.int64), tokens.reshape(-1)])
+    positions[:end] = np.concatenate([np.arange(len(prefix)), np.tile(len(prefix) + np.arange(length), len(chosen))])
+    learned[len(prefix) : end] = learn.reshape(-1)
+    row, places, targets = (torch.from_numpy(each)[None] for each in (every, positions, learned[1:]))
+    return Block(row, places, targets, len(prefix), len(chosen), length)
+
+
+def _stepped(lengths: Any) -> Any:
+    """Rounded up to a multiple of STEP."""
+    return -(-lengths // STEP) * STEP
 
 
 def epoch(pool: Pool, rng: np.random.Generator) -> Iterator[Integers]:
@@ -166,7 +179,7 @@ def epoch(pool: Pool, rng: np.random.Generator) -> Iterator[Integers]:
             run = run[np.argsort(lengths[run], kind="stable")]
             while len(run):
                 # ascending lengths: the block's last pair sets its width
-                fits = int(np.searchsorted(lengths[run] * np.arange(1, len(run) + 1), room, side="right"))
+                fits = int(np.searchsorted(_stepped(lengths[run]) * np.arange(1, len(run) + 1), room, side="right"))
                 blocks.append(run[: max(1, fits)])
                 run = run[max(1, fits) :]
     yield from (blocks[i] for i in rng.permutation(len(blocks)))
