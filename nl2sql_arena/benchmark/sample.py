@@ -55,8 +55,16 @@ def seconds(runs: Sequence[StoredRun], revisions: Mapping[str, str], hardware: s
     """About how long `count` questions to each model take (revision by name), from complete runs of these very weights on this hardware.
 
     A run's time is from its start to the last change of its file, shared out among its models by what their answers took. Runs that were
-    answered from the log were faster, so the slowest counts. None where a model is not known.
+    answered from the log were faster, so the slowest counts, of those with at least so many questions where there are any: in a small run
+    loading weighs more. None where a model is not known.
     """
+    larger = [run for run in runs if run.measured.questions >= count]
+    paces = _paces(runs, revisions, hardware) | _paces(larger, revisions, hardware)
+    return count * sum(paces.values()) if set(paces) == set(revisions) else None
+
+
+def _paces(runs: Sequence[StoredRun], revisions: Mapping[str, str], hardware: str) -> dict[str, float]:
+    """Model -> the most seconds a question that it took."""
     slowest: dict[str, float] = {}
     for run in runs:
         if run.path is None or not run.complete or not run.results or run.measured.hardware != hardware:
@@ -69,6 +77,4 @@ def seconds(runs: Sequence[StoredRun], revisions: Mapping[str, str], hardware: s
             if wall > 0 and revisions.get(each.name) == each.revision:
                 share = took[each.name] / (sum(took.values()) or 1.0)
                 slowest[each.name] = max(slowest.get(each.name, 0.0), wall * share / run.measured.questions)
-    if set(revisions) - set(slowest):
-        return None
-    return count * sum(slowest[name] for name in revisions)
+    return slowest

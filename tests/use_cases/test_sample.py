@@ -77,6 +77,9 @@ def test_an_estimate_scales_the_slowest_run_of_these_models_on_this_machine(serv
     assert four
     assert 7.99 <= four <= 9.01  # each model's own slowest share
     assert forty == pytest.approx(10 * four)
+    small = replace(known[0], measured=replace(known[0].measured, questions=2), results=known[0].results[:2] + known[0].results[4:6])
+    assert small.complete
+    assert sample.seconds([known[1], small], revisions, "here", 4) == pytest.approx(1.0, abs=0.1)  # the larger run tells more of four
     assert sample.seconds(known, revisions, "there", 4) is None
     assert sample.seconds(known, revisions | {LEFT: "of other weights"}, "here", 4) is None
     assert sample.seconds([], revisions, "here", 4) is None

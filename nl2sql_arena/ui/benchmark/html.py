@@ -12,8 +12,8 @@ from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.benchmark.runs import Contestant, Measured, StoredRun
 from nl2sql_arena.benchmark.scorers import REASONS
 from nl2sql_arena.difficulty import level
-from nl2sql_arena.types import Interval
-from nl2sql_arena.ui.benchmark.questions import UNANSWERABLE, Question, features_of
+from nl2sql_arena.types import Example, Interval
+from nl2sql_arena.ui.benchmark.questions import UNANSWERABLE, Question, features_of, key_of
 from nl2sql_arena.ui.render import grid
 
 KINDS = {"real": "real model", "mini": "practice model", "baseline": "baseline"}
@@ -36,7 +36,7 @@ EMPTY = (
 
 
 def head(run: StoredRun, live: bool) -> str:
-    """When the run was, on what, with which contestants, and how each did overall."""
+    """When the run was, what was asked, and on what it ran."""
     about = run.measured
     answers = len(run.results)
     total = about.questions * len(about.contestants)
@@ -44,15 +44,22 @@ def head(run: StoredRun, live: bool) -> str:
     databases = f"{len(about.databases)} database{'s' * (len(about.databases) != 1)} ({', '.join(about.databases)})"
     asked = f"{about.questions} {about.split} questions" + (f", {about.chosen}," if about.chosen else "")
     libraries = ", ".join(f"{name} {number}" for name, number in about.libraries.items())
+    who = "; ".join(f"{short(each.title)} (prompt {each.prompt}, {each.precision})" for each in about.contestants)
     facts = [
+        f"{who}.",
         f"{asked} on {databases}; data {about.dataset_hash}; {about.scorer} execution match. Ran on {about.hardware} with {libraries}.",
         *([PRACTICE] if any(each.kind == "mini" for each in about.contestants) else []),
     ]
-    names = ("Contestant", "Right", "95 % interval, questions", "95 % interval, databases", "Abstained", "Prompt", "Runs as", "Revision")
-    rows = "".join(_contestant(run, each) for each in about.contestants)
     said = "".join(f"<p>{escape(fact)}</p>" for fact in facts)
+    return f'<section class="run"><h2>{state} {moment(about.at)}</h2>{said}</section>'
+
+
+def contestants(run: StoredRun) -> str:
+    """How each contestant did overall, as what it ran, and what such figures cannot show."""
+    names = ("Contestant", "Right", "95 % interval, questions", "95 % interval, databases", "Abstained", "Prompt", "Runs as", "Revision")
+    rows = "".join(_contestant(run, each) for each in run.measured.contestants)
     table = grid("".join(f'<th scope="col">{name}</th>' for name in names), rows, "Contestants of this run")
-    return f'<section class="run"><h2>{state} {moment(about.at)}</h2>{said}{table}</section>'
+    return f'<section class="run">{table}</section>{_caveats(run.measured)}'
 
 
 def _contestant(run: StoredRun, each: Contestant) -> str:
@@ -64,7 +71,7 @@ def _contestant(run: StoredRun, each: Contestant) -> str:
         f"{share.value:.1%}<small>n={share.n}</small>" if share and share.n else "–",
         _bounds(share) if share and share.n else "–",
         _bounds(by.interval) if by and by.databases > 1 else "none: too few",
-        f"{right} of {hard} rightly<small>{wrongly} of {easy} wrongly</small>",
+        (f"{right} of {hard} rightly" if hard else "–") + (f"<small>{wrongly} of {easy} wrongly</small>" if easy else ""),
         escape(each.prompt),
         escape(each.precision),
         escape(each.revision),
@@ -119,7 +126,7 @@ def _figure(value: Any) -> str:
     return f'<td class="num">{value}</td>' if isinstance(value, int) else f"<td>{escape(str(value))}</td>"
 
 
-def caveats(about: Measured) -> str:
+def _caveats(about: Measured) -> str:
     """What these figures cannot show."""
     some = len(about.databases)
     schemas = "one schema" if some == 1 else f"{some} schemas"
@@ -127,7 +134,7 @@ def caveats(about: Measured) -> str:
     how = (
         "with a single one there is no interval for that at all."
         if some == 1
-        else "the interval over databases, in the table above, is wide for that reason."
+        else "the interval over databases, in this table, is wide for that reason."
     )
     points = [
         here + how,
@@ -145,24 +152,32 @@ def listing(questions: Sequence[Question], titles: Mapping[str, str], letters: M
     marks = {name: f'<b class="side-{letter.lower()}">{letter}</b> ' for name, letter in letters.items()}
     models = "".join(f'<th scope="col">{marks.get(name, "")}{escape(short(title))}</th>' for name, title in titles.items())
     head_ = f'<th scope="col">Question</th>{models}<th scope="col">Level</th>'
-    body = "".join(_listed(each, list(titles)) for each in questions)
+    body = "".join(_listed(each, titles, letters) for each in questions)
     return grid(head_, body, "Questions and verdicts")
 
 
-def _listed(question: Question, models: Sequence[str]) -> str:
+def _listed(question: Question, titles: Mapping[str, str], letters: Mapping[str, str]) -> str:
     example = question.example
-    cells = "".join(verdict(question.results.get(name)) for name in models)
-    opener = f'<button type="button" class="open" data-key="{escape(question.key)}">{escape(example.question)}</button>'
-    return f"<tr><td>{opener}<small>{escape(example.id)}</small></td>{cells}<td>{question.level or UNANSWERABLE}</td></tr>"
+    cells = "".join(
+        verdict(question.results.get(name), f"{letters.get(name, '')} {short(title)}".strip()) for name, title in titles.items()
+    )
+    ends = f'<td data-of="Level">{question.level or UNANSWERABLE}</td>'
+    return f"<tr>{_opener(example)}{cells}{ends}</tr>"
 
 
-def verdict(result: Result | None) -> str:
-    """One cell: right, wrong or not scored, and why."""
+def _opener(example: Example) -> str:
+    """A cell whose button opens the question."""
+    button = f'<button type="button" class="open" data-key="{escape(key_of(example))}">{escape(example.question)}</button>'
+    return f"<td>{button}<small>{escape(example.id)}</small></td>"
+
+
+def verdict(result: Result | None, whose: str) -> str:
+    """One cell: right, wrong or not scored, and why; `whose` stands beside it where there is no room for a head."""
     if result is None:
-        return '<td class="pending">…</td>'
+        return f'<td class="pending" data-of="{escape(whose)}">…</td>'
     tone = {1.0: "right", 0.0: "wrong", None: "unscored"}[result.score.value]
     word = {"right": "✓ right", "wrong": "✗ wrong", "unscored": "not scored"}[tone]
-    return f'<td class="{tone}">{word}<small>{escape(_reason(result))}</small></td>'
+    return f'<td class="{tone}" data-of="{escape(whose)}">{word}<small>{escape(_reason(result))}</small></td>'
 
 
 def _reason(result: Result) -> str:
@@ -175,16 +190,11 @@ def question_head(question: Question) -> str:
     """What was asked, where, and how hard it is on either axis."""
     example = question.example
     gold = example.gold_sql[0] if example.gold_sql else ""
-    levels = f"{level(gold, 'spider')} (Spider), {level(gold, 'duckdb')} (DuckDB-aware)" if gold else UNANSWERABLE
-    facts = [
-        ("Database", example.db),
-        ("Id", example.id),
-        ("Level", levels),
-        ("Category", example.category.replace("_", " ")),
-        ("Made of", ", ".join(sorted(features_of(example))).replace("_", " ") or "nothing but a SELECT"),
-    ]
-    rows = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts if value)
-    return f'<section class="asked"><h3>{escape(example.question)}</h3><dl class="facts">{rows}</dl></section>'
+    levels = f"{level(gold, 'spider')} by Spider's rules, {level(gold, 'duckdb')} DuckDB-aware" if gold else UNANSWERABLE
+    made_of = ", ".join(sorted(features_of(example)))
+    facts = (example.id, levels, f"category {example.category}", f"the gold has {made_of}" if made_of else "")
+    said = " · ".join(fact.replace("_", " ") for fact in facts if fact)
+    return f'<section class="asked"><h3>{escape(example.question)}</h3><p class="rows">{escape(example.db)} · {escape(said)}</p></section>'
 
 
 def gold_head(count: int) -> str:
@@ -259,9 +269,5 @@ def _moved(title: str, pairs: Sequence[Pair]) -> str:
     if not pairs:
         return f'<p class="rows">{title}: none.</p>'
     head_ = '<th scope="col">Question</th><th scope="col">Before</th><th scope="col">Now</th>'
-    body = "".join(
-        f'<tr><td><button type="button" class="open" data-key="{escape(f"{new.example.db}/{new.example.id}")}">'
-        f"{escape(new.example.question)}</button><small>{escape(new.example.id)}</small></td>{verdict(old)}{verdict(new)}</tr>"
-        for old, new in pairs
-    )
+    body = "".join(f"<tr>{_opener(new.example)}{verdict(old, 'Before')}{verdict(new, 'Now')}</tr>" for old, new in pairs)
     return f"<details open><summary>{title}: {len(pairs)}</summary>{grid(head_, body, title)}</details>"

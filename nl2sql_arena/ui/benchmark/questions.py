@@ -44,8 +44,12 @@ class Question:
 
     @property
     def key(self) -> str:
-        """What tells it from the others of its run."""
-        return f"{self.example.db}/{self.example.id}"
+        return key_of(self.example)
+
+
+def key_of(example: Example) -> str:
+    """What tells a question from the others of its run."""
+    return f"{example.db}/{example.id}"
 
 
 def grouped(results: Sequence[Result], axis: Axis) -> list[Question]:

@@ -52,18 +52,18 @@ class Shelf:
         """What this arena's own folder holds, for what it tells of speed here."""
         return [self.get(each.name) for each in runs.listed(self.folders[0])[:count]]
 
-    def choices(self) -> list[tuple[str, str]]:
-        """(what a menu says, name) of each run."""
-        return [(self._label(each), each.name) for each in self.listed()]
+    def choices(self, at_work: str = "") -> list[tuple[str, str]]:
+        """(what a menu says, name) of each run; `at_work` is the name of one that is not meant to be whole yet."""
+        return [(self._label(each, at_work), each.name) for each in self.listed()]
 
     def comparable(self, about: Measured) -> list[tuple[str, str]]:
         """The same for the runs that compare with one."""
         return [(self._label(each), each.name) for each in self.listed() if changes.comparable(each, about)]
 
-    def _label(self, about: Measured) -> str:
+    def _label(self, about: Measured, at_work: str = "") -> str:
         who = ", ".join(map(short, about.titles.values()))
         which = "quick sample, " if about.chosen.startswith("a sample") else f"{about.chosen}, " if about.chosen else ""
-        unfinished = "" if self._whole(about) else ", unfinished"
+        unfinished = "" if self._whole(about) else ", at work" if about.name == at_work else ", unfinished"
         return f"{moment(about.at)}: {which}{about.questions} {about.split} questions, {who}{unfinished}"
 
     def _whole(self, about: Measured) -> bool:
