@@ -32,6 +32,11 @@ def commands(commands: Any) -> None:
     run.add_argument("--limit", type=whole_number, default=0, help="at most this many questions of each database")
     run.add_argument("--axis", default="spider", choices=list(AXES), help="whose levels of difficulty (default: spider)")
     run.add_argument("--again", action="store_true", help="generate also what these very models have written before")
+    run.add_argument("--variants", action="store_true", help="then run right answers on other rows, too: which matched by luck?")
+    run.add_argument(
+        "--efficiency", type=whole_number, nargs="?", const=12, default=0, metavar="REPEATS",
+        help="then time right answers against their golds, one at a time: BIRD's R-VES (default: 12 repeats)",
+    )  # fmt: skip
     run.add_argument("--json", action="store_true")
     add(bench, "runs", _bench_runs, "list the runs that are kept, newest first").add_argument("--json", action="store_true")
     score = add(bench, "score", _bench_score, "score stored predictions, without a model, under several rules at once")
@@ -93,7 +98,31 @@ def _bench_run(options: argparse.Namespace) -> None:
             "gold_repairs": {name: list(repairs) for name, repairs in dataset.repairs.items()},
         }
         texts = [_figures_text(found), *map(metrics.as_text, further.values()), *_unusable_text(dataset.unusable, unasked)]
+        for name, (shown, text) in _passes(options, services, results):
+            found[name] = shown
+            texts.append(text)
+            runs.keep_passes(path, {name: shown})
         show(json.dumps(found, ensure_ascii=False, indent=1) if options.json else "\n".join(texts))
+
+
+def _passes(
+    options: argparse.Namespace, services: "Services", results: "Sequence[Result]"
+) -> Iterator[tuple[str, tuple[dict[str, Any], str]]]:
+    """The further passes over a run that are asked for: name, what it found as JSON and as text."""
+    if options.variants:
+        from nl2sql_arena.benchmark import variants
+
+        checked = variants.check(services, results)
+        yield "variants", (variants.as_json(checked), variants.as_text(checked))
+    if options.efficiency:
+        from nl2sql_arena.benchmark import efficiency
+        from nl2sql_arena.types import SCORE
+
+        def told(done: int, total: int) -> None:
+            sys.stderr.write(f"\r{done} of {total} right answers timed {'' if done < total else chr(10)}")
+
+        timed = efficiency.measure(lambda db, sql: services.engine.run(db, sql, SCORE), results, options.efficiency, told)
+        yield "efficiency", (efficiency.as_json(timed, options.efficiency), efficiency.as_text(timed, options.efficiency))
 
 
 def _published(options: argparse.Namespace) -> Path | None:

@@ -139,6 +139,19 @@ class Database:
             sampledata.write(_generated(self.folder, seed), Path(data))
             build_from(self.folder, Path(data), target)
 
+    def variant(self, seed: int) -> "Database | None":
+        """The same tables with the rows of another seed, built in the cache once; None where no generator is. Raises BadDatabase."""
+        generator = self.folder / "generate.py"
+        if self.file or not generator.is_file():
+            return None
+        digest = hashlib.sha256(f"{duckdb.__version__} {BUILDER} {seed}".encode())
+        for path in (self.folder / "schema.sql", generator, Path(sampledata.__file__)):
+            digest.update(path.read_bytes())
+        target = self.cache / "variants" / f"{self.name}-{digest.hexdigest()[:12]}.duckdb"
+        if not target.is_file():
+            self.build(seed, target)
+        return Database(f"{self.name}, seed {seed}", self.folder, target.parent, target)
+
     def schema(self) -> Schema:
         """Tables in the order of schema.sql, with comments, keys and row counts. Raises BadDatabase."""
         return self._schema

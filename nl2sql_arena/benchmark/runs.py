@@ -17,6 +17,7 @@ from typing import Any
 
 from nl2sql_arena.benchmark.files import Unusable
 from nl2sql_arena.benchmark.runner import Result, dataset_hash
+from nl2sql_arena.database import whole
 from nl2sql_arena.difficulty import spider_level
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.services import Services
@@ -122,6 +123,30 @@ def kept(folder: Path, about: Measured, results: Iterable[Result]) -> Iterator[R
     for result in results:
         _append(path, _row(result))
         yield result
+
+
+def keep_passes(path: Path, passes: Mapping[str, Any]) -> None:
+    """Keep what further passes over the run in that file have found, as `bench run --json` prints it. Raises BadInput."""
+    try:
+        with whole(_passes_path(path)) as draft:
+            draft.write_text(json.dumps({**read_passes(path), **passes}, ensure_ascii=False, indent=1), encoding="utf-8")
+    except OSError as problem:
+        said = f"{_passes_path(path)} cannot be written ({problem.strerror}); free space or choose another ARENA_DATA."
+        raise BadInput(said) from problem
+
+
+def read_passes(path: Path) -> dict[str, Any]:
+    """What passes over the run in that file have found: `variants`, `efficiency`, `robustness`; those that were made. Raises BadInput."""
+    kept_in = _passes_path(path)
+    try:
+        found: dict[str, Any] = json.loads(kept_in.read_text(encoding="utf-8")) if kept_in.is_file() else {}
+    except (OSError, ValueError) as problem:
+        raise BadInput(f"{kept_in} cannot be read ({problem}); delete it and run again.") from problem
+    return found
+
+
+def _passes_path(path: Path) -> Path:
+    return path.with_suffix(".passes.json")
 
 
 def _append(path: Path, row: Mapping[str, Any]) -> None:

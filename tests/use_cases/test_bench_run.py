@@ -175,3 +175,19 @@ def test_ctrl_c_says_what_is_kept_and_the_same_command_goes_on(
     kept = runs.read(path)
     assert (len(kept.results), kept.complete) == (2, False)
     assert correct(bench(answers, "--dataset", asked)) == (4, 4)
+
+
+def test_further_passes_are_printed_and_kept_beside_the_run(bench: Bench, tmp_path: Path) -> None:
+    asked = spider(tmp_path / "spider", ("How many?", "SELECT count(*) FROM river"), ("Which?", "SELECT name FROM river"))
+    found = bench({"How many?": "SELECT 3"}, "--dataset", asked, "--variants", "--efficiency", 1)
+    assert found["variants"]["skipped"] == {"rivers": "has no generator of other rows (generate.py in its folder)"}
+    assert found["variants"]["skipped_questions"] == 2
+    timed = found["efficiency"]
+    assert (timed["repeats"], timed["models"]["scholar"]["r_ves"]["all"]["n"]) == (1, 2)
+    assert [each["id"] for each in timed["models"]["scholar"]["timed"]] == ["0"], "right answers alone are timed"
+    path = tmp_path / "data" / "runs" / f"{found['run']}.jsonl"
+    assert runs.read_passes(path) == {"variants": found["variants"], "efficiency": timed}
+    assert [each.name for each in runs.listed(path.parent)] == [found["run"]], "what passes found is no run"
+    plain = bench({"How many?": "SELECT 3"}, "--dataset", asked)
+    assert not {"variants", "efficiency", "robustness"} & set(plain)
+    assert runs.read_passes(path.with_name(f"{plain['run']}.jsonl")) == {}
