@@ -34,6 +34,10 @@ def commands(commands: Any) -> None:
     run.add_argument("--again", action="store_true", help="generate also what these very models have written before")
     run.add_argument("--variants", action="store_true", help="then run right answers on other rows, too: which matched by luck?")
     run.add_argument(
+        "--robustness", nargs="?", const="all", default="", metavar="SLICES",
+        help="then ask the same questions in other guises: paraphrase, synonyms, typos, columns, distractors, names (default: all six)",
+    )  # fmt: skip
+    run.add_argument(
         "--efficiency", type=whole_number, nargs="?", const=12, default=0, metavar="REPEATS",
         help="then time right answers against their golds, one at a time: BIRD's R-VES (default: 12 repeats)",
     )  # fmt: skip
@@ -61,10 +65,12 @@ def commands(commands: Any) -> None:
 
 
 def _bench_run(options: argparse.Namespace) -> None:
-    from nl2sql_arena.benchmark import figures, files, metrics, runner, runs
+    from nl2sql_arena.benchmark import figures, files, metrics, robustness, runner, runs
     from nl2sql_arena.hardware import detect
 
     models = models_of(options)
+    if options.robustness:
+        robustness.chosen(options.robustness)
     published = _published(options)
     split = options.split or ("all" if published else "dev")
     with opened_services(options) as opened:
@@ -98,7 +104,7 @@ def _bench_run(options: argparse.Namespace) -> None:
             "gold_repairs": {name: list(repairs) for name, repairs in dataset.repairs.items()},
         }
         texts = [_figures_text(found), *map(metrics.as_text, further.values()), *_unusable_text(dataset.unusable, unasked)]
-        for name, (shown, text) in _passes(options, services, results):
+        for name, (shown, text) in _passes(options, services, models, results, path):
             found[name] = shown
             texts.append(text)
             runs.keep_passes(path, {name: shown})
@@ -106,9 +112,18 @@ def _bench_run(options: argparse.Namespace) -> None:
 
 
 def _passes(
-    options: argparse.Namespace, services: "Services", results: "Sequence[Result]"
+    options: argparse.Namespace, services: "Services", models: Sequence[str], results: "Sequence[Result]", path: Path
 ) -> Iterator[tuple[str, tuple[dict[str, Any], str]]]:
     """The further passes over a run that are asked for: name, what it found as JSON and as text."""
+    if options.robustness:
+        from nl2sql_arena.benchmark import robustness, runner
+
+        asked = {(each.example.db, each.example.id): each.example for each in results}
+        guises = robustness.pose(services, tuple(asked.values()), robustness.chosen(options.robustness))
+        examples = [each.example for each in guises.posed]
+        made = runner.run(services.joined(guises.databases), models, examples, again=options.again)
+        found = robustness.paired(guises, results, _followed(made, len(models) * len(examples), path))
+        yield "robustness", (robustness.as_json(found), robustness.as_text(found))
     if options.variants:
         from nl2sql_arena.benchmark import variants
 

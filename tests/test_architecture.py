@@ -15,7 +15,7 @@ PACKAGE = ROOT / "nl2sql_arena"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "settings", "sampledata", "wire", "__version__"),
-    ("schema", "linking", "prompts", "sql", "difficulty", "clauses", "compare", "golds", "stats", "explain", "ddl", "mending"),
+    ("schema", "linking", "prompts", "sql", "difficulty", "clauses", "compare", "golds", "stats", "explain", "ddl", "mending", "rewriting"),
     ("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox", "hardware", "backends", "published", "votes"),
     ("engine", "services", "arena", "benchmark", "training"),
     ("ui", "terminal", "bench_cli", "cli", "__main__"),
@@ -28,7 +28,7 @@ HOMES = {
     "gradio": ("ui/",),
     "duckdb": ("database.py", "worker.py", "execution.py", "vetting.py", "intake.py"),
     "sqlalchemy": ("votes/",),
-    "sqlglot": ("sql.py", "difficulty.py", "clauses.py", "golds.py", "ddl.py", "mending.py", "published/", "training/"),
+    "sqlglot": ("sql.py", "difficulty.py", "clauses.py", "golds.py", "ddl.py", "mending.py", "rewriting.py", "published/", "training/"),
     "sqlparse": ("sql.py",),
 }
 

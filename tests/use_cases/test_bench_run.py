@@ -191,3 +191,20 @@ def test_further_passes_are_printed_and_kept_beside_the_run(bench: Bench, tmp_pa
     plain = bench({"How many?": "SELECT 3"}, "--dataset", asked)
     assert not {"variants", "efficiency", "robustness"} & set(plain)
     assert runs.read_passes(path.with_name(f"{plain['run']}.jsonl")) == {}
+
+
+def test_robustness_asks_again_and_pairs_with_the_run(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = spider(tmp_path / "spider", ("How many rivers are there?", "SELECT count(*) FROM river"), ("Who?", "SELECT name FROM river"))
+    answers = {"How many rivers are there?": "SELECT count(km) FROM river", "Who?": "SELECT name FROM river"}
+    found = bench(answers, "--dataset", asked, "--robustness", "typos,columns,distractors")
+    drops = {name: slice_["models"]["scholar"] for name, slice_ in found["robustness"]["slices"].items()}
+    assert {name: (drop["n"], drop["before"]["value"], drop["after"]["value"]) for name, drop in drops.items()} == {
+        "typos": (1, 1.0, 0.0), "columns": (2, 1.0, 0.0), "distractors": (2, 1.0, 1.0),
+    }  # fmt: skip
+    assert drops["columns"]["lost"] == ["0", "1"]
+    assert found["robustness"]["slices"]["typos"]["left"] == {"1": "the rule finds nothing in it to change"}
+    assert runs.read_passes(tmp_path / "data" / "runs" / f"{found['run']}.jsonl")["robustness"] == found["robustness"]
+    assert correct(found) == (2, 2), "the run itself is not touched"
+    with pytest.raises(SystemExit) as caught:
+        bench(answers, "--dataset", asked, "--robustness", "storms")
+    assert "There is no robustness slice 'storms'" in str(caught.value.code)
