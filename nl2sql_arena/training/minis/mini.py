@@ -39,7 +39,7 @@ from nl2sql_arena.types import Column, ForeignKey, Generation, Link, ModelCard, 
 Log = Callable[[str], None]
 POSITIONS = 512
 """Tokens for which a mini has positions, more than `CONTEXT` asks for."""
-PAIRS_A_SECOND = 60
+PAIRS_A_SECOND = 110
 """Pairs that one chain is expected to read at most; with fewer at hand it reads some twice."""
 EVALUATED = 60
 """Held-out questions of each database that a finished mini is asked."""
