@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.ui.looks import READABLE, UNNAMED, overflow
 from tests.ui.script import BIG, BROKEN, DATABASES, FAILURE, LONG, LOOP, ODD, PAIR, PLAIN, ROWS, SAME, SLOW, TITLES
 
 pytestmark = pytest.mark.browser
@@ -11,28 +12,6 @@ SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 CLINIC_EXAMPLE = next(row["question"] for row in ROWS if row["id"].startswith("clinic") and row["split"] == "arena")
 EXAMPLES = [row["question"] for row in ROWS if row["id"].startswith("shop") and row["split"] == "arena"]
 NAMES = re.compile("|".join((*PAIR, *TITLES.values())))
-READABLE = """() => {
-  const rgb = (text) => (text.match(/[0-9.]+/g) || []).map(Number);
-  const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const ground = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
-    if (c.length === 3 || c[3] > 0.99) return c.slice(0, 3); } return [255, 255, 255]; };
-  const found = [];
-  for (const e of document.querySelectorAll('main *')) {
-    const text = [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data).join('').trim();
-    if (!text || !e.checkVisibility({visibilityProperty: true, opacityProperty: true})) continue;
-    if (e.closest('.cm-editor, svg, [disabled], script, style')) continue;
-    const one = light(rgb(getComputedStyle(e).color).slice(0, 3)), other = light(ground(e));
-    const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-    if (contrast < 4.5) found.push(`${contrast.toFixed(2)} ${e.tagName}.${e.className} ${text.slice(0, 40)}`);
-  }
-  return found;
-}"""
-UNNAMED = """() => [...document.querySelectorAll('main input, main textarea, main select, main button, main [role=textbox]')]
-  .filter((e) => e.checkVisibility() && e.type !== 'hidden')
-  .filter((e) => !(e.getAttribute('aria-label') || e.labels?.[0]?.innerText.trim() || e.innerText?.trim() || e.title
-    || document.getElementById(e.getAttribute('aria-labelledby'))?.innerText.trim()))
-  .map((e) => e.outerHTML.slice(0, 200))"""
 
 
 @pytest.fixture
@@ -88,10 +67,6 @@ def see_votes(page, count):
 def table_of(page, text):
     """The side whose result holds a text."""
     return page.locator("#table-a, #table-b").filter(has_text=text)
-
-
-def overflow(page):
-    return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
 
 
 def heights(page):

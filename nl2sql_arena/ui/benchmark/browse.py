@@ -9,7 +9,6 @@ import gradio as gr
 from nl2sql_arena.benchmark.runs import StoredRun
 from nl2sql_arena.ui.benchmark import html, questions
 from nl2sql_arena.ui.benchmark.part import INSTANT, OPENER, Common, Update
-from nl2sql_arena.ui.benchmark.questions import Wanted
 from nl2sql_arena.ui.benchmark.state import Bench
 from nl2sql_arena.ui.sessions import Session
 
@@ -37,8 +36,9 @@ class Browser:
             self.jsonl = gr.Button("This run as JSONL", size="sm", elem_id="bench-jsonl", min_width=140)
         self.filters = [self.verdict, self.level, self.db, self.feature, self.text]
         self.listed = [self.listing, self.where, self.back, self.on]
-        changed = [each.input for each in self.filters]
-        gr.on(changed, self.on_filter, self.filters, self.listed, trigger_mode="always_last", **INSTANT)
+        for name, part in zip(("verdict", "level", "db", "feature", "text"), self.filters, strict=True):
+            told = part.change if part is self.text else part.input  # a pasted text is no input
+            told(self._filtering(name), part, self.listed, trigger_mode="multiple", **INSTANT)
         self.back.click(self._turning(-1), None, self.listed, **INSTANT)
         self.on.click(self._turning(1), None, self.listed, **INSTANT)
 
@@ -77,11 +77,16 @@ class Browser:
             self.on: gr.update(interactive=at + 1 < pages),
         }
 
-    def on_filter(self, verdict: str, level: str, db: str, feature: str, text: str, request: gr.Request) -> Update:
-        session = self.common.session(request)
-        wanted = Wanted(verdict or "", level or "", db or "", feature or "", text or "")
-        session.bench.view = replace(session.bench.view, wanted=wanted, page=0)
-        return self.list(session)
+    def _filtering(self, name: str) -> Callable[[str, gr.Request], Update]:
+        """The handler of one filter, which leaves the others as they are."""
+
+        def filter_(value: str, request: gr.Request) -> Update:
+            session = self.common.session(request)
+            view = session.bench.view
+            session.bench.view = replace(view, wanted=replace(view.wanted, **{name: value or ""}), page=0)
+            return self.list(session)
+
+        return filter_
 
     def _turning(self, by: int) -> Callable[[gr.Request], Update]:
         """The handler that goes so many pages on."""

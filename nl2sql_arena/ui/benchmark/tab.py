@@ -49,7 +49,8 @@ class BenchmarkTab:
         controls.wire(page, self.show, self.refresh)
         pictures.axis.input(self.on_axis, pictures.axis, [*pictures.drawn, *listed], **INSTANT)
         pair = [*pictures.drawn, *listed, opened.box]
-        gr.on([browser.a.input, browser.b.input], self.on_pair, [browser.a, browser.b], pair, **INSTANT)
+        browser.a.input(self.on_a, browser.a, pair, **INSTANT)
+        browser.b.input(self.on_b, browser.b, pair, **INSTANT)
         opened.opens_from(browser.listing, since.found)
         pictures.saving(browser.jsonl, self.on_jsonl)
 
@@ -101,16 +102,23 @@ class BenchmarkTab:
         bench.view = replace(bench.view, axis=axis, page=0, wanted=replace(bench.view.wanted, level=""))
         return self._seen_anew(session)
 
-    def on_pair(self, a: str, b: str, request: gr.Request) -> Update:
-        """Other contestants as A and B; where one takes the other's place, they change places."""
+    def on_a(self, name: str, request: gr.Request) -> Update:
+        """Another contestant as A; where it was B, the two change places."""
+        view = self.common.session(request).bench.view
+        return self._paired(name, view.a if name == view.b else view.b, request)
+
+    def on_b(self, name: str, request: gr.Request) -> Update:
+        """The same for B."""
+        view = self.common.session(request).bench.view
+        return self._paired(view.b if name == view.a else view.a, name, request)
+
+    def _paired(self, a: str, b: str, request: gr.Request) -> Update:
         session = self.common.session(request)
         bench = session.bench
         names = bench.run.measured.titles if bench.run else {}
-        if a not in names or (b or a) not in names:
+        if a not in names or b not in names:  # the browser tells some choices twice, and a single contestant has no other
             return {}
-        if a == b:
-            a, b = (bench.view.b, bench.view.a) if bench.view.b else (a, "")
-        bench.view = replace(bench.view, a=a, b=b or "", page=0)
+        bench.view = replace(bench.view, a=a, b=b, page=0)
         return self._seen_anew(session) | {self.opened.box: gr.update(visible=False)}
 
     def _seen_anew(self, session: Session) -> Update:
