@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,10 @@ from nl2sql_arena.errors import BadInput
 from nl2sql_arena.terminal import add, log, models_of, opened_services, rows_of, settings_of, show, whole_number
 
 if TYPE_CHECKING:
-    from nl2sql_arena.benchmark.files import Dataset, Unusable
+    from nl2sql_arena.benchmark.files import Dataset
     from nl2sql_arena.benchmark.runner import Result
+    from nl2sql_arena.benchmark.runs import Measured
+    from nl2sql_arena.difficulty import Axis
     from nl2sql_arena.services import Services
 
 
@@ -65,7 +68,7 @@ def commands(commands: Any) -> None:
 
 
 def _bench_run(options: argparse.Namespace) -> None:
-    from nl2sql_arena.benchmark import figures, files, metrics, robustness, runner, runs
+    from nl2sql_arena.benchmark import files, metrics, robustness, runner, runs
     from nl2sql_arena.hardware import detect
 
     models = models_of(options)
@@ -84,35 +87,43 @@ def _bench_run(options: argparse.Namespace) -> None:
         about = runs.measured(services, models, dataset.examples, dataset.name, split, detect().name, chosen)
         unasked = len(wanted.examples) - len(dataset.examples)
         about = replace(about, unusable=dataset.unusable, unasked=unasked, gold_repairs=dataset.repairs)
-        made = runner.run(services, models, dataset.examples, again=options.again)
         path = runs.folder_of(services) / f"{about.name}.jsonl"
-        results = _followed(runs.kept(path.parent, about, made), len(models) * len(dataset.examples), path)
-        results = metrics.leveled(results, options.axis)
-        shares = figures.accuracy(results)
-        further = metrics.measure(results, services.clauses(metrics.queries(results)))
-        found = {
-            "run": about.name,
-            "dataset": dataset.name,
-            "dataset_hash": about.dataset_hash,
-            "split": split,
-            "models": figures.as_json(shares),
-            "abstention": {model: _abstention(results, model) for model in shares},
-            "axis": options.axis,
-            "metrics": {model: metrics.as_json(each) for model, each in further.items()},
-            "unasked": unasked,
-            "unusable_golds": [asdict(each) for each in dataset.unusable],
-            "gold_repairs": {name: list(repairs) for name, repairs in dataset.repairs.items()},
-        }
-        texts = [_figures_text(found), *map(metrics.as_text, further.values()), *_unusable_text(dataset.unusable, unasked)]
-        for name, (shown, text) in _passes(options, services, models, results, path):
-            found[name] = shown
-            texts.append(text)
-            runs.keep_passes(path, {name: shown})
+        with _stopping_with_a_word(path):
+            made = runner.run(services, models, dataset.examples, again=options.again)
+            results = _followed(runs.kept(path.parent, about, made), len(models) * len(dataset.examples))
+            results = metrics.leveled(results, options.axis)
+            found, texts = _told(services, about, results, options.axis)
+            for name, (shown, text) in _passes(options, services, models, results):
+                found[name] = shown
+                texts.append(text)
+                runs.keep_passes(path, {name: shown})
         show(json.dumps(found, ensure_ascii=False, indent=1) if options.json else "\n".join(texts))
 
 
+def _told(services: "Services", about: "Measured", results: "Sequence[Result]", axis: "Axis") -> tuple[dict[str, Any], list[str]]:
+    """What a run has measured, as JSON and as texts."""
+    from nl2sql_arena.benchmark import figures, metrics
+
+    shares = figures.accuracy(results)
+    further = metrics.measure(results, services.clauses(metrics.queries(results)))
+    found = {
+        "run": about.name,
+        "dataset": about.dataset,
+        "dataset_hash": about.dataset_hash,
+        "split": about.split,
+        "models": figures.as_json(shares),
+        "abstention": {model: _abstention(results, model) for model in shares},
+        "axis": axis,
+        "metrics": {model: metrics.as_json(each) for model, each in further.items()},
+        "unasked": about.unasked,
+        "unusable_golds": [asdict(each) for each in about.unusable],
+        "gold_repairs": {name: list(repairs) for name, repairs in about.gold_repairs.items()},
+    }
+    return found, [_figures_text(found), *map(metrics.as_text, further.values()), *_unusable_text(about)]
+
+
 def _passes(
-    options: argparse.Namespace, services: "Services", models: Sequence[str], results: "Sequence[Result]", path: Path
+    options: argparse.Namespace, services: "Services", models: Sequence[str], results: "Sequence[Result]"
 ) -> Iterator[tuple[str, tuple[dict[str, Any], str]]]:
     """The further passes over a run that are asked for: name, what it found as JSON and as text."""
     if options.robustness:
@@ -122,7 +133,7 @@ def _passes(
         guises = robustness.pose(services, tuple(asked.values()), robustness.chosen(options.robustness))
         examples = [each.example for each in guises.posed]
         made = runner.run(services.joined(guises.databases), models, examples, again=options.again)
-        found = robustness.paired(guises, results, _followed(made, len(models) * len(examples), path))
+        found = robustness.paired(guises, results, _followed(made, len(models) * len(examples)))
         yield "robustness", (robustness.as_json(found), robustness.as_text(found))
     if options.variants:
         from nl2sql_arena.benchmark import variants
@@ -160,28 +171,34 @@ def _dataset(options: argparse.Namespace, services: "Services", published: Path 
     return files.Dataset(options.dataset, found, {name: services.engine.database(name) for name in names})
 
 
-def _followed(results: "Iterator[Result]", total: int, path: Path) -> "list[Result]":
-    """The results, with a line that tells how far they are. A Ctrl-C says what is kept and how to go on."""
+def _followed(results: "Iterator[Result]", total: int) -> "list[Result]":
+    """The results, with a line that tells how far they are."""
     found: list[Result] = []
     began = time.monotonic()
-    try:
-        for result in results:
-            found.append(result)
-            done, seconds = len(found), time.monotonic() - began
-            sys.stderr.write(f"\r{done} of {total} answers, {seconds:.0f} s, about {seconds / done * (total - done):.0f} s left ")
-    except KeyboardInterrupt:
-        log(f"\nStopped after {len(found)} of {total} answers; they are kept in {path}, and the same command, without --again, goes on.")
-        raise
+    for result in results:
+        found.append(result)
+        done, seconds = len(found), time.monotonic() - began
+        sys.stderr.write(f"\r{done} of {total} answers, {seconds:.0f} s, about {seconds / done * (total - done):.0f} s left ")
     sys.stderr.write("\n")
     return found
 
 
-def _unusable_text(unusable: "Sequence[Unusable]", unasked: int) -> list[str]:
+@contextmanager
+def _stopping_with_a_word(path: Path) -> Iterator[None]:
+    """A Ctrl-C in the block says what is kept and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        log(f"\nStopped: the answers so far are kept in {path}, and the same command, without --again, goes on where this one was.")
+        raise
+
+
+def _unusable_text(about: "Measured") -> list[str]:
     """What could not be compared with, a gold a line."""
-    if not unusable:
+    if not about.unusable:
         return []
-    head = f"{len(unusable)} golds that cannot be compared with; {unasked} questions were not asked for it"
-    return [head, *(f"  {each.id} ({each.db}): {each.reason}" for each in unusable)]
+    head = f"{len(about.unusable)} golds that cannot be compared with; {about.unasked} questions were not asked for it"
+    return [head, *(f"  {each.id} ({each.db}): {each.reason}" for each in about.unusable)]
 
 
 def _bench_runs(options: argparse.Namespace) -> None:
@@ -196,7 +213,7 @@ def _bench_runs(options: argparse.Namespace) -> None:
         show(f"{each.name}  {each.at}  {each.dataset} ({each.split}, data {each.dataset_hash}), {each.questions} questions: {models}")
 
 
-def _abstention(results: "list[Result]", model: str) -> dict[str, int]:
+def _abstention(results: "Sequence[Result]", model: str) -> dict[str, int]:
     from nl2sql_arena.benchmark import figures
 
     right, unanswerable, wrong, answerable = figures.abstentions(results, model)

@@ -67,7 +67,7 @@ def check(services: Services, results: Sequence[Result], seeds: Sequence[int] = 
         found = {_name(db, seed): variant for seed, variant in made.items() if variant}
         variants |= found
         if not found:
-            skipped[db] = "has no generator of other rows (generate.py in its folder)"
+            skipped[db] = "no generator of other rows (generate.py in its folder)"
     run = once(services.joined(variants).engine.run)
     counted = [each for each in asked if each.example.db not in skipped]
     retried = {id(each): _retry(each, run, seeds) for each in counted if each.score.value == 1.0}
@@ -160,7 +160,9 @@ def as_text(found: Variants) -> str:
             f"  {model:14} {_said(each.stricter)}; on the run's own rows {_said(each.plain)}",
             f"  {model:14} matched by luck: {lucky}; held: {each.held}; no evidence, since golds find nothing there: {len(each.unproven)}",
         ]
-    lines += [f"  left out: {db} {reason}" for db, reason in found.skipped.items()]
+    for reason in dict.fromkeys(found.skipped.values()):
+        databases = ", ".join(db for db, why in found.skipped.items() if why == reason)
+        lines.append(f"  left out ({found.skipped_questions} questions), {reason}: {databases}")
     return "\n".join(lines)
 
 

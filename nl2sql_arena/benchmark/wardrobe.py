@@ -107,7 +107,7 @@ given: first given forename fname
 family: last sur surname family lname
 city: city town
 country: country nation
-name: name brand maker company hometown owner author artist airline
+name: name brand maker company hometown owner author artist airline directed written region district continent
 """)
 """Kind of name -> words of columns that hold it, the more special first."""
 

@@ -171,7 +171,8 @@ def test_ctrl_c_says_what_is_kept_and_the_same_command_goes_on(
     shown = capsys.readouterr()
     assert shown.out == ""
     (path,) = (tmp_path / "data" / "runs").glob("*-all-*.jsonl")
-    assert f"Stopped after 2 of 4 answers; they are kept in {path}" in shown.err
+    assert "2 of 4 answers" in shown.err
+    assert f"Stopped: the answers so far are kept in {path}, and the same command, without --again, goes on" in shown.err
     kept = runs.read(path)
     assert (len(kept.results), kept.complete) == (2, False)
     assert correct(bench(answers, "--dataset", asked)) == (4, 4)
@@ -180,7 +181,7 @@ def test_ctrl_c_says_what_is_kept_and_the_same_command_goes_on(
 def test_further_passes_are_printed_and_kept_beside_the_run(bench: Bench, tmp_path: Path) -> None:
     asked = spider(tmp_path / "spider", ("How many?", "SELECT count(*) FROM river"), ("Which?", "SELECT name FROM river"))
     found = bench({"How many?": "SELECT 3"}, "--dataset", asked, "--variants", "--efficiency", 1)
-    assert found["variants"]["skipped"] == {"rivers": "has no generator of other rows (generate.py in its folder)"}
+    assert found["variants"]["skipped"] == {"rivers": "no generator of other rows (generate.py in its folder)"}
     assert found["variants"]["skipped_questions"] == 2
     timed = found["efficiency"]
     assert (timed["repeats"], timed["models"]["scholar"]["r_ves"]["all"]["n"]) == (1, 2)

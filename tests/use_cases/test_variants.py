@@ -78,7 +78,7 @@ def test_a_database_without_a_generator_is_left_out_and_named(lamps: Services) -
     assert found.models["m"].plain.n == 1
     assert set(found.skipped) == {"given"}
     assert found.skipped_questions == 1
-    assert "left out: given has no generator" in variants.as_text(found)
+    assert "left out (1 questions), no generator of other rows (generate.py in its folder): given" in variants.as_text(found)
 
 
 def test_unanswerable_and_unscored_questions_do_not_count(lamps: Services) -> None:
