@@ -17,6 +17,8 @@ from nl2sql_arena.ui.benchmark.questions import UNANSWERABLE, Question, features
 from nl2sql_arena.ui.render import grid
 
 KINDS = {"real": "real model", "mini": "practice model", "baseline": "baseline"}
+NAMED = 8
+"""Databases that a heading names."""
 PRACTICE = (
     "Practice models: minis of about 4 million parameters, trained by this project to show the machine at work. "
     "Their figures say nothing about Phi-2 or SQLCoder."
@@ -41,25 +43,29 @@ def head(run: StoredRun, live: bool) -> str:
     answers = len(run.results)
     total = about.questions * len(about.contestants)
     state = "Live run, begun" if live else "Stored run of" if run.complete else f"Unfinished run ({answers} of {total} answers) of"
-    databases = f"{len(about.databases)} database{'s' * (len(about.databases) != 1)} ({', '.join(about.databases)})"
+    some = len(about.databases)
+    more = f" and {some - NAMED} more" if some > NAMED else ""
+    databases = f"{some} database{'s' * (some != 1)} ({', '.join(about.databases[:NAMED])}{more})"
     asked = f"{about.questions} {about.split} questions" + (f", {about.chosen}," if about.chosen else "")
+    left_out = f" {about.unasked} more questions are not asked, since no gold of theirs runs here." if about.unasked else ""
     libraries = ", ".join(f"{name} {number}" for name, number in about.libraries.items())
     who = "; ".join(f"{short(each.title)} (prompt {each.prompt}, {each.precision})" for each in about.contestants)
     facts = [
         f"{who}.",
-        f"{asked} on {databases}; data {about.dataset_hash}; {about.scorer} execution match. Ran on {about.hardware} with {libraries}.",
+        f"{asked} on {databases}; data {about.dataset_hash}; {about.scorer} execution match.{left_out}"
+        f" Ran on {about.hardware} with {libraries}.",
         *([PRACTICE] if any(each.kind == "mini" for each in about.contestants) else []),
     ]
     said = "".join(f"<p>{escape(fact)}</p>" for fact in facts)
     return f'<section class="run"><h2>{state} {moment(about.at)}</h2>{said}</section>'
 
 
-def contestants(run: StoredRun) -> str:
-    """How each contestant did overall, as what it ran, and what such figures cannot show."""
+def contestants(run: StoredRun, is_ours: bool) -> str:
+    """How each contestant did overall, as what it ran, and what such figures cannot show; `is_ours` of the sample databases' questions."""
     names = ("Contestant", "Right", "95 % interval, questions", "95 % interval, databases", "Abstained", "Prompt", "Runs as", "Revision")
     rows = "".join(_contestant(run, each) for each in run.measured.contestants)
     table = grid("".join(f'<th scope="col">{name}</th>' for name in names), rows, "Contestants of this run")
-    return f'<section class="run">{table}</section>{_caveats(run.measured)}'
+    return f'<section class="run">{table}</section>{_caveats(run.measured, is_ours)}'
 
 
 def _contestant(run: StoredRun, each: Contestant) -> str:
@@ -126,24 +132,23 @@ def _figure(value: Any) -> str:
     return f'<td class="num">{value}</td>' if isinstance(value, int) else f"<td>{escape(str(value))}</td>"
 
 
-def _caveats(about: Measured) -> str:
-    """What these figures cannot show."""
+def _caveats(about: Measured, is_ours: bool) -> str:
     some = len(about.databases)
-    schemas = "one schema" if some == 1 else f"{some} schemas"
-    here = f"These figures come from {schemas}. Nobody can tell from so few how a contestant does on another schema; "
-    how = (
-        "with a single one there is no interval for that at all."
-        if some == 1
-        else "the interval over databases, in this table, is wide for that reason."
+    few = "one schema" if some == 1 else f"{some} schemas"
+    spread = (
+        "with a single one there is no interval for that at all" if some == 1 else "the interval over databases in this table says how far"
+    )
+    ours = (
+        SPLITS.get(about.split, ""),
+        "The sample databases hold synthetic data; their questions and golds were written with a language model.",
     )
     points = [
-        here + how,
-        SPLITS.get(about.split, "Where these questions come from stands with the data set."),
-        "The sample databases hold synthetic data; their questions and golds were written with a language model. A gold can be wrong, "
-        "and a right table can come from a wrong query.",
+        f"These figures come from {few}. How a contestant does on another schema they cannot tell; {spread}.",
+        *(ours if is_ours else ("These questions are published ones: a model may have been trained on them.",)),
+        "A gold can be wrong, and a right table can come from a wrong query.",
         "A level with fewer than 100 questions is drawn hollow: differences of some points there are noise.",
     ]
-    items = "".join(f"<li>{escape(point)}</li>" for point in points)
+    items = "".join(f"<li>{escape(point)}</li>" for point in points if point)
     return f'<details class="caveats" open><summary>What these figures cannot show</summary><ul>{items}</ul></details>'
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import gradio as gr
 
+from nl2sql_arena.benchmark.runs import StoredRun
 from nl2sql_arena.difficulty import Axis
 from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.services import Profile, Services
@@ -64,15 +65,20 @@ class BenchmarkTab:
         update = self.controls.offer(bench) | {self.body: gr.update(visible=run is not None), self.opened.box: gr.update(visible=False)}
         if run is None:
             return update | {self.head: html.EMPTY}
-        heads = {self.head: html.head(run, bench.at_work), self.contestants: html.contestants(run)}
+        heads = {self.head: html.head(run, bench.at_work), self.contestants: html.contestants(run, self._is_ours(run))}
         drawn = self.pictures.draw(bench) | self.browser.offer(run, bench) | self.browser.list(session)
         return update | heads | drawn | self.since.offer(run.measured)
 
     def refresh(self, session: Session) -> Update:
         """What further answers of a live run change."""
         run = session.bench.run
-        heads = {self.contestants: html.contestants(run)} if run else {}
+        heads = {self.contestants: html.contestants(run, self._is_ours(run))} if run else {}
         return heads | self.pictures.draw(session.bench, with_numbers=False) | self.browser.list(session)
+
+    def _is_ours(self, run: StoredRun) -> bool:
+        """Whether it asked the sample databases' questions."""
+        ours = {folder.name for folder in self.common.services.settings.sample_dbs.iterdir()}
+        return run.measured.dataset == "all" or set(run.measured.dataset.split(",")) <= ours
 
     def on_select(self, models: list[str], databases: list[str], split: str, request: gr.Request) -> Update:
         """The latest stored run, or what the page showed before."""

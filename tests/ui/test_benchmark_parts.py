@@ -1,0 +1,257 @@
+"""What the Benchmark tab makes of a run: filters, pages, words, and which runs it opens. No browser, no server."""
+
+from dataclasses import replace
+from html import unescape
+from types import SimpleNamespace
+
+import pytest
+
+from nl2sql_arena.arena import Ask
+from nl2sql_arena.benchmark import changes, runs
+from nl2sql_arena.benchmark.metrics import leveled
+from nl2sql_arena.benchmark.scorers import REASONS
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.types import Battle, Score
+from nl2sql_arena.ui.benchmark import html
+from nl2sql_arena.ui.benchmark.live import Live
+from nl2sql_arena.ui.benchmark.questions import PAGE, Wanted, grouped, levels_in, matching, page_of, standing
+from nl2sql_arena.ui.benchmark.shelf import Shelf
+from nl2sql_arena.ui.benchmark.state import Bench, Plan
+from nl2sql_arena.ui.sessions import Session
+from tests.use_cases.judged import CTE, EASY, HARD, result, stored
+
+HOSTILE = "<script>alert(1)</script>&\"'"
+
+
+def pair(number, a, b, **more):
+    """Both models' results on one question."""
+    return [result("a", number, a, **more), result("b", number, b, **more)]
+
+
+def run_of(*pairs, **more):
+    return stored(*(each for both in zip(*pairs, strict=True) for each in both), **more)
+
+
+RUN = run_of(
+    pair(1, True, False), pair(2, False, True, gold=HARD), pair(3, True, True, db="bank"), pair(4, False, False, gold=CTE),
+    pair(5, None, True), pair(6, True, False, gold="", outcome="abstained"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"),
+    [
+        (Wanted(), [1, 2, 3, 4, 5, 6]),
+        (Wanted("only_a"), [1, 6]),
+        (Wanted("only_b"), [2]),
+        (Wanted("both"), [3]),
+        (Wanted("neither"), [4]),
+        (Wanted("unscored"), [5]),
+        (Wanted("only_a", "unanswerable"), [6]),
+        (Wanted(level="hard"), [2]),
+        (Wanted(db="bank"), [3]),
+        (Wanted(feature="cte"), [4]),
+        (Wanted(text="  question 4 "), [4]),
+        (Wanted(text="CUSTOMER_ID"), [2]),
+        (Wanted(text="shop-5"), [5]),
+        (Wanted(text="no such thing"), []),
+    ],
+)
+def test_a_filter_keeps_what_it_names(wanted, numbers):
+    found = matching(grouped(RUN.results, "spider"), wanted, "a", "b")
+    assert sorted(int(each.example.id.split("-")[1]) for each in found) == numbers
+
+
+def test_levels_are_those_of_the_axis():
+    assert levels_in(grouped(RUN.results, "spider")) == ["easy", "hard", "unanswerable"]
+    cte = next(each for each in grouped(RUN.results, "duckdb") if each.key == "shop/shop-4")
+    assert cte.level == "hard"
+
+
+def test_the_standing_waits_for_both_and_needs_no_second():
+    both, alone = grouped(pair(1, True, False), "spider")[0], grouped([result("a", 1, True)], "spider")[0]
+    assert standing(both, "a", "b") == "only_a"
+    assert standing(alone, "a", "b") == ""
+    assert standing(alone, "a", "") == "both"
+
+
+@pytest.mark.parametrize(("page", "at", "count"), [(-3, 0, PAGE), (0, 0, PAGE), (1, 1, 5), (9, 1, 5)])
+def test_a_page_outside_is_the_nearest(page, at, count):
+    every = grouped([result("a", number, True) for number in range(PAGE + 5)], "spider")
+    shown, number, pages = page_of(every, page)
+    assert (number, pages, len(shown)) == (at, 2, count)
+    assert page_of([], 3) == ([], 0, 1)
+
+
+def test_another_run_keeps_the_pair_that_it_has_and_forgets_filters():
+    bench = Bench()
+    bench.show(RUN)
+    bench.view = replace(bench.view, a="b", b="a", axis="duckdb", wanted=Wanted("both"), page=3)
+    bench.show(stored(result("b", 1, True), result("c", 1, True)))
+    assert (bench.view.a, bench.view.b, bench.view.axis) == ("b", "c", "duckdb")
+    assert (bench.view.wanted, bench.view.page) == (Wanted(), 0)
+    bench.show(stored(result("c", 1, True)))
+    assert (bench.view.a, bench.view.b) == ("c", "")
+    bench.show(None)
+    assert (bench.run, bench.view.a) == (None, "")
+
+
+def test_only_an_open_blind_battle_keeps_its_question_back():
+    example = RUN.results[0].example
+    session = Session("me")
+    assert not session.is_undecided(example)
+    session.round.ask = Ask(example.question, example.db, ("a", "b"), True, "me")
+    assert session.is_undecided(example)
+    assert not session.is_undecided(replace(example, db="bank"))
+    session.round.battle = Battle("1", example.question, example.db, "", "dev", True, "mini", RUN.results[0].answer, RUN.results[1].answer)
+    assert session.is_undecided(example)
+    session.round.voted = "Recorded."
+    assert not session.is_undecided(example)
+    session.begin().ask = Ask(example.question, example.db, ("a", "b"), False, "me")
+    assert not session.is_undecided(example)
+
+
+def test_a_closed_page_ends_its_run():
+    session = Session("me")
+    session.bench.begin(Plan(("a",), [], "all", "dev", ""))
+    assert session.bench.at_work
+    session.close()
+    assert not session.bench.at_work
+
+
+def test_the_head_names_the_run_and_says_what_it_is():
+    said = html.head(RUN, live=False)
+    for words in (
+        "Stored run of 28 November 2026, 03:35 UTC",
+        "data 0123456789ab",
+        "prompt mini",
+        "fp32 on cpu",
+        "CPU (2 cores)",
+        "Practice models",
+    ):
+        assert words in said
+    assert "Live run, begun" in html.head(RUN, live=True)
+    half = replace(RUN, results=RUN.results[:5])
+    assert "Unfinished run (5 of 12 answers)" in html.head(half, live=False)
+    assert "Practice models" not in html.head(run_of(pair(1, True, True), kinds={"a": "real", "b": "baseline"}), live=False)
+
+
+def test_contestants_have_both_intervals_and_their_abstentions():
+    said = html.contestants(replace(RUN, results=tuple(leveled(RUN.results, "spider"))), is_ours=True)
+    assert "50.0%<small>n=4</small>" in said  # a: two right of four scored
+    assert "1 of 1 rightly" in said
+    assert "none: too few" in html.contestants(run_of(pair(1, True, True)), is_ours=True)
+    assert "5 schemas" not in said
+    assert "2 schemas" in said
+    assert "for development" in said
+    assert "for development" not in html.contestants(RUN, is_ours=False)
+
+
+def test_every_reason_has_its_words_in_the_list():
+    for reason, words in REASONS.items():
+        each = replace(result("a", 1, None), score=Score(None, reason))
+        assert words.removeprefix("unscored: ") in unescape(html.verdict(replace(each, level="easy"), "A"))
+    assert "abstained, as is right here" in html.verdict(result("a", 1, True, gold="", outcome="abstained"), "A")
+
+
+def test_no_text_of_a_run_is_html():
+    odd = result("a", 1, False, gold=EASY, sql=HOSTILE)
+    odd = replace(odd, example=replace(odd.example, question=HOSTILE, id=HOSTILE, db=HOSTILE, category=HOSTILE))
+    answer = replace(odd.answer, completion=replace(odd.answer.completion, text=HOSTILE), precision=HOSTILE)
+    odd = replace(odd, answer=answer, score=Score(0.0, "rows", HOSTILE))
+    run = stored(odd)
+    told = replace(run.measured.contestants[0], title=HOSTILE, prompt=HOSTILE, precision=HOSTILE, revision=HOSTILE)
+    run = replace(
+        run, measured=replace(run.measured, contestants=(told,), databases=(HOSTILE,), hardware=HOSTILE, chosen=HOSTILE, name=HOSTILE)
+    )
+    (question,) = grouped(run.results, "spider")
+    other = replace(run, measured=replace(run.measured, name="other"), results=(replace(odd, score=Score(1.0, "match")),))
+    shown = [
+        html.head(run, live=False), html.contestants(run, is_ours=True), html.listing([question], run.measured.titles, {"a": "A"}),
+        html.question_head(question),
+        html.side_head("A", HOSTILE, odd), html.side_facts(odd), html.numbers([{HOSTILE: HOSTILE}], HOSTILE, HOSTILE),
+        html.bar(1, 2, 3, "Running", 4, HOSTILE), html.changes(changes.between(other, run), other.measured, run.measured),
+    ]  # fmt: skip
+    for text in shown:
+        assert "<script" not in text
+        assert "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "about 1 s"), (89, "about 89 s"), (200, "about 3 min"), (5399, "about 90 min"), (9000, "about 2.5 h")]
+)
+def test_a_time_is_said_in_its_own_unit(seconds, words):
+    assert html.duration(seconds) == words
+
+
+def test_changes_are_named_by_question():
+    before = replace(RUN, measured=replace(RUN.measured, name="before"))
+    flipped = [
+        replace(each, score=Score(1.0 - each.score.value, "match")) if each.score.value is not None else each for each in RUN.results
+    ]
+    after = replace(
+        RUN,
+        measured=replace(
+            RUN.measured, name="after", contestants=(replace(RUN.measured.contestants[0], revision="new"), RUN.measured.contestants[1])
+        ),
+        results=tuple(flipped),
+    )
+    said = html.changes(changes.between(before, after), before.measured, after.measured)
+    first, second = said.split("<article>")[1:]
+    assert "revision revision-of-a before, new now" in first
+    assert "Regressions: right before, wrong now: 3" in first
+    assert "Gains: wrong before, right now: 2" in first
+    assert "Regressions: right before, wrong now: 3" in second
+    assert first.count('data-key="shop/shop-2"') == 1
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """An empty folder of runs; nothing ships."""
+    monkeypatch.setattr(runs, "SHIPPED", tmp_path / "shipped")
+    return Shelf(SimpleNamespace(settings=SimpleNamespace(data=tmp_path)))
+
+
+def put(shelf, run, name, at="2026-11-28T03:35:41+00:00", **more):
+    about = replace(run.measured, name=name, at=at, **more)
+    return list(runs.kept(shelf.folders[0], about, run.results))
+
+
+def test_the_shelf_opens_the_latest_whole_run_and_marks_the_others(shelf):
+    assert shelf.latest() is None
+    assert shelf.choices() == []
+    put(shelf, RUN, "old", "2026-11-01T00:00:00+00:00")
+    put(shelf, RUN, "new", "2026-11-02T00:00:00+00:00", chosen="a sample of some")
+    put(shelf, replace(RUN, results=RUN.results[:3]), "half", "2026-11-03T00:00:00+00:00")
+    assert shelf.latest().measured.name == "new"
+    labels = {name: text for text, name in shelf.choices()}
+    assert list(labels) == ["half", "new", "old"]
+    assert labels["half"].endswith(", unfinished")
+    assert labels["new"] == "2 November 2026, 00:00 UTC: quick sample, 6 dev questions, Title of a, Title of b"
+    assert dict(map(reversed, shelf.choices(at_work="half")))["half"].endswith(", at work")
+    assert [name for _, name in shelf.comparable(shelf.get("old").measured)] == ["half", "new"]
+
+
+def test_a_run_that_grows_is_read_again(shelf):
+    put(shelf, replace(RUN, results=RUN.results[:3]), "run")
+    assert not shelf.get("run").complete
+    (shelf.folders[0] / "run.jsonl").unlink()
+    put(shelf, RUN, "run")
+    assert shelf.get("run").complete
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "secret.jsonl", "none"])
+def test_the_shelf_opens_no_path(shelf, tmp_path, name):
+    put(shelf, RUN, "own")
+    (tmp_path / "secret.jsonl").write_bytes((shelf.folders[0] / "own.jsonl").read_bytes())
+    with pytest.raises(BadInput, match="choose another"):
+        shelf.get(name)
+
+
+def test_the_time_left_counts_only_what_is_new():
+    live = Live(None, Plan(("a",), [0] * 10, "all", "dev", "", before=4), "here", lambda: False)
+    live.began -= 6.0
+    live.results = list(RUN.results[:4])
+    assert live.left is None
+    live.results = list(RUN.results[:7])
+    assert live.left == pytest.approx(6.0, abs=0.5)
