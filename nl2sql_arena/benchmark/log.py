@@ -5,6 +5,7 @@ decoding settings. What follows (execution, verdict) is cheap and done anew, so 
 end at any moment: a line that was not written whole is passed over. Several processes may append at once. Our failures are never kept.
 """
 
+import contextvars
 import json
 import os
 import queue
@@ -110,7 +111,7 @@ def overlapping(generate: Generate, most: int = 64) -> Generate:
                 made.put(None)
 
         with ThreadPoolExecutor(1) as thread:
-            working = thread.submit(work)
+            working = thread.submit(contextvars.copy_context().run, work)  # on ZeroGPU the context says whose share of a GPU is used
             try:
                 while (completion := made.get()) is not None:
                     yield completion

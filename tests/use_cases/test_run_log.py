@@ -1,5 +1,6 @@
 """Nothing is generated twice: a run goes on where another was ended, at any moment."""
 
+import contextvars
 import json
 import os
 import signal
@@ -178,3 +179,19 @@ def test_a_failure_in_the_thread_reaches_the_taker() -> None:
     next(taken)
     with pytest.raises(BadInput, match="no model"):
         next(taken)
+
+
+def test_a_thread_that_runs_ahead_knows_for_whom_it_works() -> None:
+    visitor = contextvars.ContextVar("visitor", default="nobody")
+
+    class Asking(Model):
+        def __call__(
+            self, requests: Sequence[GenerationRequest], on_token: OnToken | None = None, cancelled: Cancelled | None = None
+        ) -> Iterator[Completion]:
+            self.asked.append(visitor.get())
+            return super().__call__(requests, on_token, cancelled)
+
+    model = Asking()
+    visitor.set("Ada")
+    assert len(list(overlapping(model)([request(1)], None, None))) == 1
+    assert model.asked == ["Ada", "1"]
