@@ -4,20 +4,26 @@ from dataclasses import replace
 from html import unescape
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from nl2sql_arena.arena import Ask
 from nl2sql_arena.benchmark import changes, runs
 from nl2sql_arena.benchmark.metrics import leveled
+from nl2sql_arena.benchmark.runner import dataset_hash
 from nl2sql_arena.benchmark.scorers import REASONS
 from nl2sql_arena.errors import BadInput
+from nl2sql_arena.hardware import ZERO_GPU
+from nl2sql_arena.services import Profile
 from nl2sql_arena.types import Battle, Score
 from nl2sql_arena.ui.benchmark import html
+from nl2sql_arena.ui.benchmark.controls import Controls
 from nl2sql_arena.ui.benchmark.live import Live
+from nl2sql_arena.ui.benchmark.part import Common
 from nl2sql_arena.ui.benchmark.questions import PAGE, Wanted, grouped, levels_in, matching, page_of, standing
 from nl2sql_arena.ui.benchmark.shelf import Shelf
 from nl2sql_arena.ui.benchmark.state import Bench, Plan
-from nl2sql_arena.ui.sessions import Session
+from nl2sql_arena.ui.sessions import Session, Sessions
 from tests.use_cases.judged import CTE, EASY, HARD, result, stored
 
 HOSTILE = "<script>alert(1)</script>&\"'"
@@ -255,3 +261,91 @@ def test_the_time_left_counts_only_what_is_new():
     assert live.left is None
     live.results = list(RUN.results[:7])
     assert live.left == pytest.approx(6.0, abs=0.5)
+
+
+@pytest.fixture
+def controls(shelf):
+    """The controls of a page with its components, behind models that are never loaded; `hardware` may be changed."""
+
+    def build(hardware="CPU"):
+        examples = [each.example for each in RUN.results[:6]]
+        cards = {name: SimpleNamespace(name=name, title=f"Title of {name}", kind="mini") for name in ("b", "a")}
+        settings = SimpleNamespace(data=shelf.folders[0].parent)
+        services = SimpleNamespace(
+            cards=cards, databases={"shop": None, "bank": None}, revision=lambda name: "1", settings=settings,
+            examples=lambda db, split: tuple(each for each in examples if (each.db, each.split) == (db, split)),
+        )  # fmt: skip
+        profile = Profile("mini", ("a", "b"), ("b", "a"), hardware)
+        with gr.Blocks():
+            made = Controls(Common(services, profile, Sessions(), shelf))
+            made.wire([], lambda _session: {}, lambda _session: {})
+        return made
+
+    return build
+
+
+CHOICE = (["b", "a"], ["shop", "bank"], "dev")
+VISIT = SimpleNamespace(session_hash="me")
+
+
+def test_a_full_run_tells_its_size_before_it_starts(controls):
+    made = controls()
+    asked = made.on_full(*CHOICE)
+    assert "All 6 dev questions to 2 contestants are 12 answers, how long that takes here is not known yet." in asked[made.confirmation]
+    assert asked[made.start]["visible"]
+    assert not made.common.session(VISIT).bench.at_work
+    made.on_start(*CHOICE, VISIT)
+    plan = made.common.session(VISIT).bench.plan
+    assert (plan.models, len(plan.examples), plan.dataset) == (("a", "b"), 6, "all")
+
+
+def test_on_zero_gpu_a_full_run_is_pointed_to_the_command_line_and_a_sample_is_not(controls):
+    made = controls(ZERO_GPU)
+    asked = made.on_full(*CHOICE)
+    assert "python -m nl2sql_arena bench run --models a,b --split dev" in asked[made.confirmation]
+    assert not asked[made.start]["visible"]
+    assert "bench run on a machine of your own" in made.on_start(*CHOICE, VISIT)[made.progress]
+    assert not made.common.session(VISIT).bench.at_work
+    assert "Waiting for a place" in made.on_quick(*CHOICE, VISIT)[made.progress]
+    assert len(made.common.session(VISIT).bench.plan.examples) == 5, "an unanswerable question is in no sample"
+
+
+def test_a_run_that_waits_is_cancelled_at_once(controls):
+    made = controls()
+    made.on_quick(*CHOICE, VISIT)
+    told = made.on_cancel(VISIT)
+    assert "Cancelled before it began." in told[made.progress]
+    assert told[made.quick]["visible"]
+    assert list(made.on_run(VISIT)) == []
+    assert not made.common.session(VISIT).bench.at_work
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        (([], ["shop"], "dev"), "Choose at least one contestant"),
+        ((["a"], [], "dev"), "Choose at least one contestant"),
+        ((["other"], ["shop"], "dev"), "Choose at least one contestant"),
+        ((["a"], ["shop"], "secret"), "There are no &#x27;secret&#x27; questions"),
+        ((["a"], ["shop"], "test"), "These databases have no test questions"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_in_one_sentence(controls, choice, sentence):
+    made = controls()
+    assert sentence in made.on_quick(*choice, VISIT)[made.progress]
+    assert sentence in made.estimated(*choice)
+    assert not made.common.session(VISIT).bench.at_work
+
+
+def test_nothing_is_resumed_but_an_unfinished_run_of_these_models(controls):
+    made = controls()
+    bench = made.common.session(VISIT).bench
+    for run in (None, RUN, replace(RUN, results=RUN.results[:3])):  # the last is of other questions than there are now
+        bench.run = run
+        assert "nothing to resume" in made.on_resume(*CHOICE, VISIT)[made.progress]
+    examples = [each for db in ("shop", "bank") for each in made.common.services.examples(db, "dev")]
+    about = replace(RUN.measured, dataset_hash=dataset_hash(examples), databases=("shop", "bank"))
+    bench.run = replace(RUN, measured=about, results=RUN.results[:3])
+    made.on_resume(*CHOICE, VISIT)
+    assert bench.plan.examples == examples
+    assert bench.plan.before == 0, "of other weights nothing was written before"

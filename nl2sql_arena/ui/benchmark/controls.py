@@ -72,7 +72,7 @@ class Controls:
             ran.then(self.on_ended, self.options, [*page, self.estimate], **INSTANT)
         self.full.click(self.on_full, self.options, [self.confirm, self.confirmation, self.start], **INSTANT)
         self.not_now.click(lambda: gr.update(visible=False), None, self.confirm, **INSTANT)
-        self.cancel.click(self.on_cancel, None, self.progress, **INSTANT)
+        self.cancel.click(self.on_cancel, None, begun, **INSTANT)
 
     def offer(self, bench: Bench) -> Update:
         """What can be done now."""
@@ -191,7 +191,7 @@ class Controls:
         """The page as the answers arrive, until all are there or the run is ended."""
         session = self.common.session(request)
         plan, session.bench.plan = session.bench.plan, None
-        if plan is None:
+        if plan is None or session.bench.stop.is_set():  # it was cancelled, or its page closed, while it waited
             return
         stop = session.bench.stop
         live = Live(self.common.services, plan, self.common.profile.hardware, stop.is_set)
@@ -245,12 +245,17 @@ class Controls:
             return {}
         return self.show(session) | {self.estimate: self.estimated(models, databases, split)}
 
-    def on_cancel(self, request: gr.Request) -> str:
-        stop = self.common.session(request).bench.stop
-        if stop.is_set():
-            return render.note("Nothing is running.")
-        stop.set()
-        return render.note("Cancelling…", "busy")
+    def on_cancel(self, request: gr.Request) -> Update:
+        """End the run; one that still waits for its place is gone at once."""
+        with self.common.sessions.locked(request.session_hash) as session:
+            bench = session.bench
+            if bench.stop.is_set():
+                return {self.progress: render.note("Nothing is running.")}
+            bench.stop.set()
+            if bench.plan is None:
+                return {self.progress: render.note("Cancelling…", "busy")}
+            bench.plan = None
+            return self.offer(bench) | {self.progress: render.note("Cancelled before it began.")}
 
 
 def _contestants(plan: Plan) -> str:

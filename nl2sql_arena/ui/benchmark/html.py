@@ -204,8 +204,10 @@ def question_head(question: Question) -> str:
 
 def gold_head(count: int) -> str:
     """Above the gold queries, of which any is right and the first is run."""
-    more = "" if count < 2 else f" <span>and {count - 1} more: any of them is right</span>"
-    return f'<h4 class="side">Gold query{more}</h4>'
+    said = {0: "Abstaining is right here.", 1: "What counts as right."}.get(
+        count, f"Any of these {count} is right; the table is the first's."
+    )
+    return f'<h4 class="side">Gold query</h4><p class="note">{said}</p>'
 
 
 def side_head(letter: str, title: str, result: Result | None) -> str:
