@@ -1,6 +1,6 @@
 """What helps a mini at equal processor time: each variant of a recipe is trained from nothing and asked the `dev` questions.
 
-    python benchmarks/ablations.py --minutes 20 --seeds 0,1,2 [--only width192,no_random]
+    python benchmarks/ablations.py --minutes 20 --seeds 0,1,2 [--only width256,grammar_alone]
 
 One process with one thread at a time; pools of pairs are drawn once and shared. The `test` questions are never read here.
 """
@@ -44,14 +44,14 @@ def with_rates(factor: float) -> Recipe:
 
 VARIANTS: Mapping[str, Recipe] = {
     "shipped": SHIPPED,
-    "phrases_and_grammar": with_mix(phrases=0.7, grammar=0.3),
+    "all_kinds": with_mix(phrases=0.55, grammar=0.25, renamed=0.12, random=0.08),
     "phrases_alone": with_mix(phrases=1.0),
     "grammar_alone": with_mix(grammar=1.0),
+    "double_rates": with_rates(2.0),
     "half_rates": with_rates(0.5),
-    "quarter_rates": with_rates(0.25),
-    "width192": replace(SHIPPED, what=Architecture("llama", 192, 4, 4, 512)),
-    "width320": replace(SHIPPED, what=Architecture("llama", 320, 4, 5, 864)),
-    "six_layers": replace(SHIPPED, what=Architecture("llama", 192, 6, 4, 512)),
+    "width128": replace(SHIPPED, what=Architecture("llama", 128, 4, 2, 352)),
+    "width256": replace(SHIPPED, what=Architecture("llama", 256, 4, 4, 704)),
+    "six_layers": replace(SHIPPED, what=Architecture("llama", 192, 6, 3, 512)),
     "one_block": replace(SHIPPED, blocks=1),
     "four_blocks": replace(SHIPPED, blocks=4),
 }

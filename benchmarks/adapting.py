@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import record
 
-from nl2sql_arena.benchmark import runner
+from nl2sql_arena.benchmark import figures, runner
 from nl2sql_arena.database import Database
 from nl2sql_arena.services import MINI_PAIR, open_services
 from nl2sql_arena.settings import ROOT, load
@@ -34,7 +34,7 @@ def main() -> None:
         began = time.monotonic()
         card = services.cards["mini-p-lora"]
         adapted = adapt.Adapted(card, models, own, known, models / ADAPTED, Path(home) / "work")
-        figures = adapt.adapt(adapted, MINUTES, 0, lambda line: print(line, file=sys.stderr))
+        generated = adapt.adapt(adapted, MINUTES, 0, lambda line: print(line, file=sys.stderr))
         seconds = time.monotonic() - began
         services.close()
 
@@ -50,7 +50,7 @@ def main() -> None:
         services.close()
     record.save(
         "adapting",
-        {"minutes_of_training": MINUTES, "seconds_in_all": round(seconds), "execution_accuracy": found, "generated_questions": figures},
+        {"minutes_of_training": MINUTES, "seconds_in_all": round(seconds), "execution_accuracy": found, "generated_questions": generated},
     )
 
 
