@@ -79,7 +79,7 @@ def run(tuning: Tuning, home: Path, data: Dataset, sandbox: Sandbox) -> dict[str
         raise Stop
 
     said: list[str] = []
-    Keeper.on_save = stop  # type: ignore[method-assign]
+    Keeper.on_save = stop  # type: ignore[method-assign, assignment]
     try:
         tune.sft(tuning, lambda _folder: data, folders, sandbox, said.append)
     except Stop:
@@ -122,7 +122,7 @@ def main() -> None:
     try:
         base(home / "base", TINY if options.tiny else PHI_2)
         with Sandbox(workers=1) as sandbox:
-            found = [run(replace(wanted, name=way, quantisation=way), home, pairs(2_000), sandbox) for way in ("nf4", "none")]  # type: ignore[arg-type]
+            found = [run(replace(wanted, name=way, quantisation=way), home, pairs(2_000), sandbox) for way in ("nf4", "none")]
     finally:
         shutil.rmtree(home)
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
