@@ -341,13 +341,13 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[Table]:
 
 def _as_described(tables: tuple[Table, ...], described: Sequence[Table]) -> tuple[Table, ...]:
     """The tables with the keys and in the order of their descriptions; one that has none comes last, as it is."""
-    known = {table.name: table for table in tables}
-    first = [
-        replace(known.pop(each.name), primary_key=each.primary_key, foreign_keys=each.foreign_keys)
-        for each in described
-        if each.name in known
-    ]
-    return (*first, *known.values())
+    left = {table.name: table for table in tables}
+    first = []
+    for each in described:
+        if table := left.pop(each.name, None):
+            keys = each.primary_key or table.primary_key, each.foreign_keys or table.foreign_keys
+            first.append(replace(table, primary_key=keys[0], foreign_keys=keys[1]))
+    return (*first, *left.values())
 
 
 def _short_values(connection: Connection, table: str, column: str) -> list[str]:

@@ -4,7 +4,7 @@ A loader only reads; golds are still in their author's dialect. `opened` finds o
 into DuckDB's words, in the sandbox's workers. A gold that cannot be translated or does not run stays with its question, which is then left
 unscored, and is listed with its reason; `askable` leaves the questions that a model can be asked and judged on. A database's file or script
 is trusted as far as it is the user's own: a script runs without access to files or network. A built file has tables and rows alone; the
-keys that prompts show come from the SQLite file. Not covered: whether a gold is right, and setup statements before a question.
+keys that prompts show come from the SQLite file or script. Not covered: whether a gold is right, and setup statements before a question.
 """
 
 import json

@@ -3,6 +3,7 @@
 A file or script is trusted as far as it is the user's own: an SQLite file is read as data, a script runs without files and network.
 """
 
+import re
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,7 @@ from nl2sql_arena.published import sqlite_files
 from nl2sql_arena.published.files import build_file
 from nl2sql_arena.types import Table
 
+CREATE_TABLE = re.compile(r"\bCREATE\s+TABLE\b[^;]*;", re.IGNORECASE)
 SUFFIXES = (".duckdb", ".sqlite", ".sql")
 BUILDER = b"1"
 """Part of a built file's name; raised when building changes what it contains."""
@@ -30,8 +32,12 @@ def duckdb_file(source: Path, cache: Path) -> Path:
 
 
 def described(source: Path) -> tuple[Table, ...]:
-    """The tables of an SQLite file with the keys that a built file does not hold; none of others, which keep theirs. Raises BadInput."""
-    return tuple(sqlite_files.described(source)) if source.suffix == ".sqlite" else ()
+    """The tables as an SQLite file or a script describes them, with keys that a built file does not hold. Raises BadInput."""
+    if source.suffix == ".sqlite":
+        return tuple(sqlite_files.described(source))
+    if source.suffix == ".sql":  # rows are left out, which take long to read
+        return ddl.read("\n".join(CREATE_TABLE.findall(source.read_text(encoding="utf-8")))).tables
+    return ()
 
 
 def _run_script(script: Path, target: Path) -> None:

@@ -66,7 +66,10 @@ def test_spider_s_questions_are_asked_on_its_databases(bench: Bench, tmp_path: P
     assert [each.score.value for each in stored.results] == [1.0, 1.0]
 
 
-def test_a_prompt_shows_the_keys_of_the_published_file(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("form", ["sqlite", "duckdb's script", "postgres' script"])
+def test_a_prompt_shows_the_keys_of_the_published_database(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     prompts: list[str] = []
     whole = runner.run
 
@@ -76,9 +79,14 @@ def test_a_prompt_shows_the_keys_of_the_published_file(bench: Bench, tmp_path: P
             yield result
 
     monkeypatch.setattr(runner, "run", watched)
-    bench({}, "--dataset", spider(tmp_path / "spider", ("How many?", "SELECT count(*) FROM river")))
+    path = spider(tmp_path / "spider", ("How many?", "SELECT count(*) FROM river"))
+    if form != "sqlite":
+        (path / "database" / "rivers" / "rivers.sqlite").unlink()
+        written(path / "rivers.sql", RIVERS.replace("id INTEGER PRIMARY", "id SERIAL PRIMARY") if "postgres" in form else RIVERS)
+    bench({}, "--dataset", path)
     assert "river.country_id can be joined with country.id" in prompts[0]
     assert "id INTEGER PRIMARY KEY" in prompts[0]
+    assert prompts[0].index("CREATE TABLE country") < prompts[0].index("CREATE TABLE river")
 
 
 def test_a_gold_that_cannot_be_translated_is_listed_and_kept_with_the_run(bench: Bench, tmp_path: Path) -> None:
