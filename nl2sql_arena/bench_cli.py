@@ -129,6 +129,7 @@ def _passes(
     if options.robustness:
         from nl2sql_arena.benchmark import robustness, runner
 
+        log("Putting the questions into other guises ...")
         asked = {(each.example.db, each.example.id): each.example for each in results}
         guises = robustness.pose(services, tuple(asked.values()), robustness.chosen(options.robustness))
         examples = [each.example for each in guises.posed]
@@ -138,6 +139,7 @@ def _passes(
     if options.variants:
         from nl2sql_arena.benchmark import variants
 
+        log("Running right answers on other rows ...")
         checked = variants.check(services, results)
         yield "variants", (variants.as_json(checked), variants.as_text(checked))
     if options.efficiency:
@@ -165,6 +167,7 @@ def _dataset(options: argparse.Namespace, services: "Services", published: Path 
     from nl2sql_arena.benchmark import files
 
     if published:
+        log(f"Reading the questions, golds and databases of {published} ...")
         return files.opened(published, services.sandbox, services.settings.data / "published", options.db_root, services.databases)
     names = list(services.databases) if options.dataset == "all" else [options.dataset]
     found = tuple(example for name in names for example in services.examples(name, "all"))

@@ -259,6 +259,19 @@ def build_from(folder: Path, data: Path, target: Path) -> None:
 
 
 @contextmanager
+def made(target: Path) -> Iterator[Connection]:
+    """A connection for our OWN statements to a new file, which takes the place of `target` when the block has ended well.
+
+    Raises BadDatabase for a statement that DuckDB refuses.
+    """
+    try:
+        with whole(target) as draft, closing(connect_trusted(draft, read_only=False)) as connection:
+            yield connection
+    except duckdb.Error as problem:
+        raise BadDatabase(f"{target.name} cannot be built: {_reason(problem)}") from problem
+
+
+@contextmanager
 def whole(target: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of `target` when the block has ended well."""
     target.parent.mkdir(parents=True, exist_ok=True)

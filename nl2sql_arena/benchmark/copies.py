@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from nl2sql_arena.database import Connection, Database, connect_trusted, whole
+from nl2sql_arena.database import Connection, Database, connect_trusted, made
 from nl2sql_arena.published.invented_rows import invented
 from nl2sql_arena.schema import in_quotes, literal
 from nl2sql_arena.types import ForeignKey, Schema, Table
@@ -35,11 +35,11 @@ def copied(database: Database, name: str, change: Change, cache: Path) -> Databa
     """The copy under that name, built in the cache if it is not there. Raises BadDatabase."""
     source = database.path()
     stamp = source.stat()
-    made_of = [BUILDER, str(source), stamp.st_size, stamp.st_mtime_ns, asdict(change)]
-    target = cache / f"{database.name}-{sha256(json.dumps(made_of).encode()).hexdigest()[:12]}.duckdb"
+    content = [BUILDER, str(source), stamp.st_size, stamp.st_mtime_ns, asdict(change)]
+    target = cache / f"{database.name}-{sha256(json.dumps(content).encode()).hexdigest()[:12]}.duckdb"
     schema = database.schema()
     if not target.is_file():
-        with whole(target) as draft, closing(connect_trusted(draft, read_only=False)) as connection:
+        with made(target) as connection:
             connection.execute(f"ATTACH {literal(str(source))} AS source (READ_ONLY)")
             for table in schema.tables:
                 _copy(connection, table, change)

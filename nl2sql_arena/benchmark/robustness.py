@@ -18,7 +18,7 @@ from nl2sql_arena.benchmark.disguises import DISGUISES
 from nl2sql_arena.benchmark.rewording import Reword, Wording
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.database import Database
-from nl2sql_arena.errors import BadInput, Infrastructure
+from nl2sql_arena.errors import BadDatabase, BadInput, Infrastructure
 from nl2sql_arena.services import Services
 from nl2sql_arena.settings import QUESTION_CHARS
 from nl2sql_arena.stats import holm, mcnemar_exact, newcombe_paired, wilson
@@ -94,7 +94,7 @@ def chosen(text: str) -> tuple[str, ...]:
 
 
 def pose(services: Services, examples: Sequence[Example], slices: Sequence[str], seed: int = SEED) -> Guises:
-    """The answerable examples in each of the guises. Copies of databases are built once. Raises BadDatabase, Infrastructure."""
+    """The answerable examples in each of the guises. Copies of databases are built once. Raises BadDatabase for an original."""
     asked = [each for each in examples if each.gold_sql]
     by_db = {db: [each for each in asked if each.db == db] for db in dict.fromkeys(each.db for each in asked)}
     posed: list[Posed] = []
@@ -107,7 +107,7 @@ def pose(services: Services, examples: Sequence[Example], slices: Sequence[str],
             if name in REWORDINGS:
                 found = reworded(REWORDINGS[name], name, database, some, known, seed)
             else:
-                found = DISGUISES[name](database, some, _running(services), services.settings.data / "databases" / "copies", seed)
+                found = _disguised(services, name, database, some, seed)
             databases |= found.databases
             left[name] |= found.left
             posed += [
@@ -134,6 +134,14 @@ def reworded(
         else:
             posed[each.id] = replace(each, question=new[0]), new[1]
     return disguises.Disguised(posed, {}, left)
+
+
+def _disguised(services: Services, name: str, database: Database, examples: Sequence[Example], seed: int) -> disguises.Disguised:
+    """The examples of one database on a changed copy of it; none, with the reason, where it cannot be copied."""
+    try:
+        return DISGUISES[name](database, examples, _running(services), services.settings.data / "databases" / "copies", seed)
+    except BadDatabase as problem:
+        return disguises.Disguised({}, {}, {each.id: f"its database has no copy ({problem})" for each in examples})
 
 
 def _running(services: Services) -> disguises.Run:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.benchmark.scorers import SCORERS, Run, once
 from nl2sql_arena.database import Database
+from nl2sql_arena.errors import BadDatabase
 from nl2sql_arena.services import Services
 from nl2sql_arena.stats import wilson
 from nl2sql_arena.types import Example, Execution, Interval
@@ -58,12 +59,16 @@ class Variants:
 
 
 def check(services: Services, results: Sequence[Result], seeds: Sequence[int] = SEEDS) -> Variants:
-    """A run's right answers on other rows; builds those once. Raises BadDatabase."""
+    """A run's right answers on other rows; builds those once."""
     asked = [each for each in results if each.example.gold_sql and each.score.value is not None]
     variants: dict[str, Database] = {}
     skipped: dict[str, str] = {}
     for db in dict.fromkeys(each.example.db for each in asked):
-        made = {seed: services.engine.database(db).variant(seed) for seed in seeds}
+        try:
+            made = {seed: services.engine.database(db).variant(seed) for seed in seeds}
+        except BadDatabase as problem:
+            skipped[db] = f"its generator fails ({problem})"
+            continue
         found = {_name(db, seed): variant for seed, variant in made.items() if variant}
         variants |= found
         if not found:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from nl2sql_arena.benchmark import robustness, runner
+from nl2sql_arena.benchmark import disguises, robustness, runner
 from nl2sql_arena.benchmark.robustness import SLICES, Guises, Posed
 from nl2sql_arena.benchmark.runner import Result
+from nl2sql_arena.benchmark.wardrobe import POOL
 from nl2sql_arena.database import connect_trusted, opened
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.services import Services
 from nl2sql_arena.stats import mcnemar_exact, newcombe_paired, wilson
-from nl2sql_arena.types import Example
+from nl2sql_arena.types import Column, Example
 from tests.use_cases.judged import result
 from tests.use_cases.scripted_models import LEFT
 
@@ -75,6 +76,15 @@ def lakes(shared: Services, tmp_path: Path) -> Services:
     database = opened(tmp_path / "lakes.duckdb")
     settings = replace(shared.settings, data=tmp_path / "data")
     return replace(shared.joined({"lakes": database}), settings=settings)
+
+
+def test_a_database_that_cannot_be_copied_is_a_reason(lakes: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = Example("a", "lakes", "Which?", ("SELECT name FROM lakes",), "filter", "dev")
+    odd = replace(POOL[0], columns=(Column("id", "NO SUCH TYPE"),))
+    monkeypatch.setattr(disguises, "POOL", (odd, replace(odd, name="two"), replace(odd, name="three")))
+    guises = robustness.pose(lakes, [example], ("distractors", "columns"))
+    assert [each.slice for each in guises.posed] == ["columns"]
+    assert guises.left["distractors"]["a"].startswith("its database has no copy (")
 
 
 def test_all_guises_of_a_question_are_asked_on_their_databases_and_paired(lakes: Services) -> None:

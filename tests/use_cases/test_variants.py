@@ -81,6 +81,13 @@ def test_a_database_without_a_generator_is_left_out_and_named(lamps: Services) -
     assert "left out (1 questions), no generator of other rows (generate.py in its folder): given" in variants.as_text(found)
 
 
+def test_a_generator_that_fails_leaves_its_database_out(lamps: Services) -> None:
+    (lamps.databases["lamps"].folder / "generate.py").write_text("def generate(seed):\n    return {'torch': (('id',), [(1,)])}\n")
+    found = variants.check(lamps, [right(1, COUNT, COUNT)])
+    assert found.models["m"].plain.n == 0
+    assert found.skipped["lamps"].startswith("its generator fails (")
+
+
 def test_unanswerable_and_unscored_questions_do_not_count(lamps: Services) -> None:
     found = variants.check(lamps, [result("m", 1, True, "", "lamps"), result("m", 2, None, COUNT, "lamps")])
     assert found.models["m"].plain.n == 0
