@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nl2sql_arena import catalog, hardware, settings
+from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import BadInput, StoreError
 from nl2sql_arena.services import MINI_PAIR, REAL_PAIR, Services, choose_profile, loading_line, open_services
@@ -195,3 +196,16 @@ def test_on_zero_gpu_one_call_runs_both_sides_and_no_callback_crosses_over(monke
     assert calls == [(both, None, None)]
     other = SimpleNamespace(id="2", model="left")
     assert list(on_gpu([both[0], other, both[1]], None, lambda: True)) == both, "a cancelled run asks for no further slot"
+
+
+def test_further_databases_are_joined_without_loading_a_model_again(opened: Opened, tmp_path: Path) -> None:
+    services = opened()
+    loaded = services.engine.backend(MINI_PAIR[0])
+    further = Database("further", tmp_path, tmp_path, services.databases["shop"].path())
+    joined = services.joined({"further": further})
+    assert joined.engine.backend(MINI_PAIR[0]) is loaded
+    later = joined.engine.backend(MINI_PAIR[1])
+    assert services.engine.backend(MINI_PAIR[1]) is later, "also what is loaded later"
+    assert joined.engine.run("further", "SELECT 1").rows == joined.engine.run("bank", "SELECT 1").rows == ((1,),)
+    with pytest.raises(BadInput, match="no database 'further'"):
+        services.engine.database("further")
