@@ -209,9 +209,15 @@ def test_an_opened_question_shows_why_and_goes_on_in_the_arena(page, tmp_path):
     page.click("#ask")
     page.wait_for_selector("#vote-tie:not([disabled])")
     assert {TITLES[name] in page.inner_text("#title-a") + page.inner_text("#title-b") for name in PAIR} == {True}
+    page.click("#vote-tie")
+    page.wait_for_selector("#reveal .recorded")
     page.get_by_role("button", name="Contestants and mode").click()
     page.get_by_label("Blind: names after the vote").check()
     page.get_by_role("button", name="Contestants and mode").click()
+    show(page)
+    assert page.locator("#bench-detail").is_visible(), "what was open is so still"
+    page.click("#bench-close")
+    page.wait_for_selector("#bench-detail", state="hidden")
 
 
 def test_the_question_of_an_open_blind_battle_is_not_told(page):

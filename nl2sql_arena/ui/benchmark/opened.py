@@ -59,7 +59,12 @@ class OpenQuestion:
 
         def ask_there(request: gr.Request) -> Update:
             session = self.common.session(request)
-            example, view = self._question(session, session.bench.opened).example, session.bench.view
+            view = session.bench.view
+            try:
+                example = self._question(session, session.bench.opened).example
+            except BadInput as problem:
+                gr.Warning(str(problem))
+                return {}
             offered = all(name in self.common.profile.models for name in (view.a, view.b))
             return {
                 tabs: gr.Tabs(selected="arena"),
@@ -71,6 +76,14 @@ class OpenQuestion:
 
         outputs = [tabs, arena.db, arena.question, arena.mode, arena.first, arena.second, arena.status]
         self.to_arena.click(ask_there, None, outputs, **INSTANT)
+
+    def shown(self, session: Session) -> Update:
+        """Whether a question is still open: the page may come back from another tab, where its question may have been asked blind."""
+        try:
+            self._question(session, session.bench.opened)
+        except BadInput:
+            session.bench.opened = ""
+        return {self.box: gr.update(visible=bool(session.bench.opened))}
 
     def on_open(self, event: gr.EventData, request: gr.Request) -> Update:
         session = self.common.session(request)

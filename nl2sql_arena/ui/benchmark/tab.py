@@ -62,7 +62,7 @@ class BenchmarkTab:
     def show(self, session: Session) -> Update:
         """Everything that follows from what the session looks at."""
         bench, run = session.bench, session.bench.run
-        update = self.controls.offer(bench) | {self.body: gr.update(visible=run is not None), self.opened.box: gr.update(visible=False)}
+        update = self.controls.offer(bench) | self.opened.shown(session) | {self.body: gr.update(visible=run is not None)}
         if run is None:
             return update | {self.head: html.EMPTY}
         heads = {self.head: html.head(run, bench.at_work), self.contestants: html.contestants(run, self._is_ours(run))}
@@ -124,7 +124,7 @@ class BenchmarkTab:
         names = bench.run.measured.titles if bench.run else {}
         if a not in names or b not in names:  # the browser tells some choices twice, and a single contestant has no other
             return {}
-        bench.view = replace(bench.view, a=a, b=b, page=0)
+        bench.view, bench.opened = replace(bench.view, a=a, b=b, page=0), ""
         return self._seen_anew(session) | {self.opened.box: gr.update(visible=False)}
 
     def _seen_anew(self, session: Session) -> Update:
