@@ -55,7 +55,7 @@ def listed(page, *sentence):
     """The questions in the list, once the line below it says how many there are."""
     for words in sentence:
         page.wait_for_selector(f"#bench-where:has-text('{words}')")
-    return page.locator("#bench-list button.open").all_inner_texts()
+    return page.locator("#bench-list button.opener").all_inner_texts()
 
 
 def verdicts(page):
@@ -186,7 +186,7 @@ def test_an_opened_question_shows_why_and_goes_on_in_the_arena(page, tmp_path):
     row = next(row for row in ANSWERABLE if row["id"].startswith("shop") and "GROUP BY" in row["gold_sql"][0])
     page.fill("#bench-text textarea", row["question"])
     listed(page, "1 to 1 of 1 questions")
-    page.click("#bench-list button.open")
+    page.click("#bench-list button.opener")
     page.wait_for_selector("#bench-table-a table")
     assert row["question"] in page.inner_text("#bench-asked")
     assert "by Spider's rules" in page.inner_text("#bench-asked")
@@ -288,7 +288,7 @@ def test_on_a_phone_nothing_is_wider_than_the_window(open_window, tmp_path, sche
     page = opened.page
     show(page)
     page.wait_for_selector("#bench-plot .main-svg")
-    page.click("#bench-list button.open >> nth=0")
+    page.click("#bench-list button.opener >> nth=0")
     page.wait_for_selector("#bench-table-gold :is(.grid, .outcome)")
     page.screenshot(path=tmp_path / "phone.png", full_page=True)
     assert overflow(page) <= 0

@@ -54,9 +54,13 @@ class Controls:
         choices = [(cards[name].title, name) for name in profile.models]
         floor = [name for name in profile.models if cards[name].kind == "baseline" and name not in profile.pair]
         with gr.Row():
-            self.models = gr.CheckboxGroup(choices, value=[*profile.pair, *floor], label="Contestants", elem_id="bench-models")
-            self.databases = gr.CheckboxGroup(databases, value=databases, label="Databases", elem_id="bench-dbs")
-            self.split = gr.Radio([(text, name) for name, text in SPLITS.items()], value="dev", label="Questions", elem_id="bench-split")
+            self.models = gr.CheckboxGroup(
+                choices, value=[*profile.pair, *floor], label="Contestants", elem_id="bench-models", min_width=280
+            )
+            self.databases = gr.CheckboxGroup(databases, value=databases, label="Databases", elem_id="bench-dbs", min_width=280)
+            self.split = gr.Radio(
+                [(text, name) for name, text in SPLITS.items()], value="dev", label="Questions", elem_id="bench-split", min_width=280
+            )
 
     def wire(self, page: list[gr.components.Component], show: Redraw, refresh: Redraw) -> None:
         """`show` makes the whole page, whose components are `page`; `refresh` what follows from further answers."""

@@ -172,7 +172,7 @@ def _listed(question: Question, titles: Mapping[str, str], letters: Mapping[str,
 
 def _opener(example: Example) -> str:
     """A cell whose button opens the question."""
-    button = f'<button type="button" class="open" data-key="{escape(key_of(example))}">{escape(example.question)}</button>'
+    button = f'<button type="button" class="opener" data-key="{escape(key_of(example))}">{escape(example.question)}</button>'
     return f"<td>{button}<small>{escape(example.id)}</small></td>"
 
 

@@ -85,12 +85,11 @@ def _chart(suffix: str) -> tuple[gr.Plot, gr.HTML, gr.Button]:
     blank = go.Figure(layout={"template": "none", "height": 420, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"})
     plot = gr.Plot(blank, show_label=False, elem_id=f"bench-plot{suffix}", elem_classes=["bench-plot"])
     with gr.Row(elem_classes=["bench-files"]):
-        numbers = gr.HTML(elem_id=f"bench-numbers{suffix}", padding=False)
         for kind in ("png", "svg"):
             button = gr.Button(kind.upper(), size="sm", min_width=60, elem_id=f"bench-{kind}{suffix}")
             button.click(None, None, None, js=f"() => benchImage('bench-plot{suffix}', 'bench-numbers{suffix}', '{kind}')")
         rows = gr.Button("CSV", size="sm", min_width=60, elem_id=f"bench-csv{suffix}")
-    return plot, numbers, rows
+    return plot, gr.HTML(elem_id=f"bench-numbers{suffix}", padding=False), rows
 
 
 def _shown(bench: Bench, run: StoredRun) -> charts.Shown:
