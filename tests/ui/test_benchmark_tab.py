@@ -226,10 +226,12 @@ def test_the_question_of_an_open_blind_battle_is_not_told(page):
     row = ANSWERABLE[0]
     page.get_by_role("tab", name="Arena").click()
     if page.input_value("#db input") != row["id"].split("-")[0]:
-        choose(page, "#db", row["id"].split("-")[0])
+        with page.expect_response("**/run/predict"):  # it sets the question too
+            choose(page, "#db", row["id"].split("-")[0])
     page.fill("#question textarea", row["question"])
     page.click("#ask")
     page.wait_for_selector("#vote-tie:not([disabled])")
+    assert page.input_value("#question textarea") == row["question"]
     show(page)
     shown = listed(page, "one is left out until you have voted on it in the arena", f"of {len(DEV) - 1} questions")
     assert row["question"] not in shown
