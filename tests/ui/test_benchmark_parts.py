@@ -238,6 +238,23 @@ def test_the_shelf_opens_the_latest_whole_run_and_marks_the_others(shelf):
     assert [name for _, name in shelf.comparable(shelf.get("old").measured)] == ["half", "new"]
 
 
+def test_what_ships_is_opened_only_where_there_is_no_run_of_ones_own(shelf):
+    list(runs.kept(shelf.folders[1], replace(RUN.measured, name="shipped", at="2026-12-01T00:00:00+00:00"), RUN.results))
+    assert shelf.latest().measured.name == "shipped"
+    put(shelf, replace(RUN, results=RUN.results[:3]), "half")
+    assert shelf.latest().measured.name == "shipped"
+    put(shelf, RUN, "own")
+    assert shelf.latest().measured.name == "own"
+
+
+def test_an_unfinished_run_is_offered_until_it_has_been_finished(shelf):
+    put(shelf, replace(RUN, results=RUN.results[:3]), "half", "2026-11-02T00:00:00+00:00")
+    put(shelf, RUN, "of other questions", "2026-11-03T00:00:00+00:00", dataset_hash="other")
+    assert {name for _, name in shelf.choices()} == {"half", "of other questions"}
+    put(shelf, RUN, "whole", "2026-11-04T00:00:00+00:00")
+    assert {name for _, name in shelf.choices()} == {"whole", "of other questions"}
+
+
 def test_a_run_that_grows_is_read_again(shelf):
     put(shelf, replace(RUN, results=RUN.results[:3]), "run")
     assert not shelf.get("run").complete

@@ -66,7 +66,8 @@ class Browser:
         seen = [each for each in every if not session.is_undecided(each.example)]
         found = questions.matching(seen, view.wanted, view.a, view.b)
         shown, at, pages = questions.page_of(found, view.page)
-        bench.view = replace(view, page=at)
+        if at != view.page:
+            bench.view = replace(bench.view, page=at)  # the newest view: a live run lists while the visitor filters
         first = at * questions.PAGE + 1
         said = f"{first} to {first + len(shown) - 1} of {len(found)} questions" if found else "No question is like that"
         left_out = "; one is left out until you have voted on it in the arena" if len(seen) < len(every) else ""

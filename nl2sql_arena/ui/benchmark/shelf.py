@@ -24,8 +24,14 @@ class Shelf:
         self._lock = Lock()
 
     def listed(self) -> list[Measured]:
-        """The newest first."""
-        return runs.listed(*self.folders)[:OFFERED]
+        """The newest first; an unfinished one only until a later run of the same has all of its answers."""
+        offered: list[Measured] = []
+        for each in runs.listed(*self.folders):
+            if self._whole(each) or not any(_is_same(each, later) and self._whole(later) for later in offered):
+                offered.append(each)
+            if len(offered) == OFFERED:
+                break
+        return offered
 
     def get(self, name: str) -> StoredRun:
         """A run by its name alone, never by a path that a visitor sends. Raises BadInput."""
@@ -45,8 +51,9 @@ class Shelf:
         return run
 
     def latest(self) -> StoredRun | None:
-        """The newest that is complete."""
-        return next((run for each in self.listed() if (run := self.get(each.name)).complete), None)
+        """The newest of this arena's own that is complete, else the newest that ships."""
+        found = (self.get(each.name) for folder in self.folders for each in runs.listed(folder) if self._whole(each))
+        return next((run for run in found if run.complete), None)
 
     def newest(self, count: int = 5) -> list[StoredRun]:
         """What this arena's own folder holds, for what it tells of speed here."""
@@ -73,3 +80,8 @@ class Shelf:
 
     def _path(self, name: str) -> Path | None:
         return next((path for folder in self.folders if (path := folder / f"{name}.jsonl").is_file()), None)
+
+
+def _is_same(one: Measured, other: Measured) -> bool:
+    """Whether two runs asked the same contestants the same questions."""
+    return (one.dataset_hash, set(one.titles)) == (other.dataset_hash, set(other.titles))
