@@ -73,7 +73,7 @@ def _contestant(run: StoredRun, each: Contestant) -> str:
     by = figures.by_database(run.results).get(each.name)
     right, hard, wrongly, easy = figures.abstentions(run.results, each.name)
     cells = [
-        f"<b>{escape(each.title)}</b><small>{KINDS[each.kind]}</small>",
+        f"<strong>{escape(each.title)}</strong><small>{KINDS[each.kind]}</small>",
         f"{share.value:.1%}<small>n={share.n}</small>" if share and share.n else "–",
         _bounds(share) if share and share.n else "–",
         _bounds(by.interval) if by and by.databases > 1 else "none: too few",
