@@ -305,6 +305,7 @@ def test_a_closed_page_ends_its_run_and_gives_its_place_away(browser, server, pa
     show(other)
     other.click("#bench-options button")
     other.get_by_label("test: for figures that are published").check()
+    other.wait_for_selector("#bench-estimate:has-text('20 test questions')")
     other.click("#bench-full")
     other.click("#bench-start:visible")
     other.wait_for_selector("#bench-head h2:has-text('Live run')")
