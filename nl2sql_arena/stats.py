@@ -133,3 +133,54 @@ def _t_within(t: float, degrees: int) -> float:
         total += term
         term *= math.cos(angle) ** 2 * (j + 1) / (j + 2)
     return math.sin(angle) * total
+
+
+def sign_test(one: int, other: int) -> float:
+    """The two-sided exact binomial p of "both are equally likely" where one came up `one` times and the other `other` times; 1 for none.
+
+    In logarithms, so that thousands of votes take no time (`mcnemar_exact` is the same test in whole numbers). Raises ValueError for
+    negative counts.
+    """
+    if min(one, other) < 0:
+        raise ValueError(f"{one} and {other} are not counts")
+    n, few = one + other, min(one, other)
+    if one == other:
+        return 1.0
+    logs = [math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2) for k in range(few + 1)]
+    return min(1.0, 2 * math.fsum(math.exp(each) for each in logs))
+
+
+def clustered_wilson(counts: Sequence[tuple[int, int]]) -> Interval:
+    """The share over clusters (successes, n), such as one for each voter, with Wilson's interval at the number of independent votes that
+    they are worth: E. L. Korn and B. I. Graubard's effective sample size (Survey Methodology 24, 1998) with Wilson's bounds, as compared
+    by N. Dean and M. Pagano (Journal of Survey Statistics and Methodology 3, 2015).
+
+    The design effect is that of the ratio estimator over simple sampling, taken as 1 where it is less, since a handful of voters can agree
+    by luck; t quantiles make up for few clusters. Clusters are counted as Kish does, n^2 over the sum of their squared sizes, since two
+    heavy voters among fifty light ones are hardly more than two (compare the effective number of clusters of A. V. Carter, K. T. Schnepel
+    and D. G. Steigerwald, Review of Economics and Statistics 99, 2017). With one vote for each cluster it is Wilson's interval. With
+    fewer than two clusters it is the whole range 0..1, since nothing is known of others; value NaN where there are no votes.
+    """
+    used = [(right, n) for right, n in counts if n]
+    total = wilson(sum(right for right, _ in used), sum(n for _, n in used))
+    if len(used) < 2:
+        return Interval(total.value, 0.0, 1.0, total.n)
+    n, share = total.n, total.value
+    k = n * n / sum(each * each for _, each in used)
+    simple = share * (1 - share) / (n - 1)
+    spread = k / (k - 1) * math.fsum((right - share * each) ** 2 for right, each in used) / (n * n)
+    effect = max(1.0, spread / simple) if simple else 1.0
+    worth = min(float(n), n / effect * (_t_975(n - 1) / _t_975(max(1, int(k + 1e-9) - 1))) ** 2)
+    z2 = Z95 * Z95
+    centre = share + z2 / (2 * worth)
+    reach = Z95 * math.sqrt(share * (1 - share) / worth + z2 / (4 * worth * worth))
+    low, high = (centre - reach) / (1 + z2 / worth), (centre + reach) / (1 + z2 / worth)
+    return Interval(share, 0.0 if share == 0 else max(0.0, low), 1.0 if share == 1 else min(1.0, high), n)
+
+
+def _t_975(degrees: int) -> float:
+    """As `t_quantile`; for many degrees by its expansion (Abramowitz & Stegun 26.7.5), which is exact to six digits there."""
+    if degrees <= 100:
+        return t_quantile(degrees)
+    z = Z95
+    return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
