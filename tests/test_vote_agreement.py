@@ -1,4 +1,5 @@
 import math
+import random
 from collections.abc import Hashable
 from dataclasses import replace
 
@@ -196,6 +197,33 @@ def test_people_and_benchmark_meet_on_random_questions_only() -> None:
     chosen = [replace(each, chosen="differing", battle=f"{each.battle}x") for each in box]
     assert with_benchmark([*box, *chosen], "strict") == with_benchmark(box, "strict")
     assert with_benchmark(chosen, "strict") == ()
+
+
+def poll(seed: int) -> list[Ballot]:
+    """Twelve voters of unlike skill on eight of forty questions of unlike difficulty, one answer right and the other wrong."""
+    rng, box = random.Random(seed), []
+    right = [rng.random() < 0.5 for _ in range(40)]
+    ease = [rng.betavariate(4, 1.5) for _ in range(40)]
+    for number in range(12):
+        skill = rng.uniform(0.8, 1.0)
+        for question in rng.sample(range(40), 8):
+            left = right[question] == (rng.random() < ease[question] * skill)
+            judged_ = verdict(right[question], not right[question])
+            box.append(ballot("model_a" if left else "model_b", voter=f"v{number}", question=f"q{question}", verdicts=judged_))
+    return box
+
+
+def test_intervals_of_agreement_hold_what_many_polls_find() -> None:
+    """The mean over 80 seeded polls stands for the true coefficient."""
+    polls = [poll(seed) for seed in range(80)]
+    for found in (
+        [with_benchmark(box, "strict", draws=200)[0].decisive for box in polls],
+        [among_voters(box, draws=200)[0].alpha for box in polls],
+    ):
+        truth = sum(each.value or 0.0 for each in found) / len(found)
+        held = [each.low <= truth <= each.high for each in found if each.low is not None and each.high is not None]
+        assert len(held) == len(polls)
+        assert sum(held) / len(held) >= 0.9
 
 
 def test_one_voter_against_the_benchmark_says_nothing_of_others() -> None:

@@ -118,7 +118,7 @@ def test_so_many_more_votes_do_settle_it_and_one_fewer_does_not(wins: int, losse
     assert is_settled(share * (n + found.more), (1 - share) * (n + found.more))
     assert not is_settled(share * (n + found.more - 1), (1 - share) * (n + found.more - 1))
     assert found.at_least is not None
-    assert found.at_least <= found.more
+    assert 1 <= found.at_least <= found.more
     assert found.at_most is None or found.at_most >= found.more
 
 
@@ -150,6 +150,7 @@ def test_it_says_what_it_shows() -> None:
     assert close.startswith("Not settled: about ")
     assert "if A stays as far ahead" in close
     assert "perhaps without end" in close
+    assert "decisive ones, at most about 3,646." in sentence(meter(66, 40, 30), "A", "B")
 
 
 def test_negative_votes_are_refused() -> None:

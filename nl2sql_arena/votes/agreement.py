@@ -6,8 +6,9 @@ else. Every figure is of one pair of models, since "the first model" has no mean
 
 Coefficients lie in -1..1: 1 is perfect agreement, 0 what chance would give. None where they are not defined, as when everybody always
 gives the same verdict: then nothing could have shown disagreement. Intervals are 95 %: whole clusters are drawn again with replacement,
-1,000 times, seeded, and no interval is narrower than Wilson's for the observed agreement with the agreement by chance held fixed, since
-drawing again from clusters that all agree would give one of width zero. With fewer than two clusters the interval is -1..1.
+1,000 times, seeded, and no interval is narrower than the one that Wilson's of the observed agreement (for kappa clustered, for alpha over
+independent comparisons, one fewer than votes in each unit) gives with the agreement by chance held fixed, since drawing again from clusters
+that all agree would give one of width zero. With fewer than two clusters the interval is -1..1.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -134,7 +135,12 @@ def alpha(units: Sequence[Sequence[Hashable]], voters: int = 0, draws: int = DRA
     for row, unit in zip(counts, pairable, strict=True):
         for value in unit:
             row[values[value]] += 1
-    return _resampled(counts, _alpha, int(counts.sum()), voters, draws, seed)
+    votes = int(counts.sum())
+
+    def plain(observed: float) -> Interval:
+        return wilson(round(observed * (votes - len(pairable))), votes - len(pairable))
+
+    return _resampled(counts, _alpha, plain, votes, voters, draws, seed)
 
 
 def with_benchmark(ballots: Iterable[Ballot], rule: str, draws: int = DRAWS, seed: int = SEED) -> tuple[WithBenchmark, ...]:
@@ -166,7 +172,11 @@ def kappa(
     counts = np.zeros((len(places), len(values), len(values)))
     for name, (one, other) in zip(names, ratings, strict=True):
         counts[places[name], values[one], values[other]] += 1
-    return _resampled(counts, _kappa, len(ratings), voters, draws, seed)
+
+    def plain(_observed: float) -> Interval:
+        return clustered_wilson([(int(np.trace(each)), int(each.sum())) for each in counts])
+
+    return _resampled(counts, _kappa, plain, len(ratings), voters, draws, seed)
 
 
 def with_oneself(ballots: Iterable[Ballot]) -> SelfConsistency:
@@ -288,7 +298,13 @@ def _kappa(weights: Array, counts: Array) -> tuple[Array, Array]:
 
 
 def _resampled(
-    counts: Array, shares: Callable[[Array, Array], tuple[Array, Array]], votes: int, voters: int, draws: int, seed: int
+    counts: Array,
+    shares: Callable[[Array, Array], tuple[Array, Array]],
+    plain: Callable[[float], Interval],
+    votes: int,
+    voters: int,
+    draws: int,
+    seed: int,
 ) -> Agreement:
     """The coefficient (observed - chance) / (1 - chance) with its interval over clusters, the first axis of the counts."""
     units = len(counts)
@@ -306,7 +322,6 @@ def _resampled(
         known = by_chance < 1 - 1e-12
         found = (drawn[known] - by_chance[known]) / (1 - by_chance[known])
         if 2 * len(found) >= draws:
-            plain = wilson(round(float(observed) * units), units)
-            least, most = ((each - chance) / (1 - chance) for each in (min(plain.low, observed), max(plain.high, observed)))
+            least, most = ((each - chance) / (1 - chance) for each in (plain(float(observed)).low, plain(float(observed)).high))
             low, high = min(value, float(np.quantile(found, 0.025)), least), max(value, float(np.quantile(found, 0.975)), most)
     return Agreement(value, max(-1.0, float(low)), min(1.0, float(high)), float(observed), units, votes, voters)

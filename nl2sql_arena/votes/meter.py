@@ -41,9 +41,10 @@ class Meter:
     settles at 20 and is capped at 1e300.
 
     `more` is about how many more decisive votes settle it if their share stays what it is, `more_votes` the same with ties and both-bad
-    votes at their present rate. They are None where that cannot be told, `untold` says why. A share is known only roughly: at the end of
-    its Wilson interval that is further from even it takes `at_least` more decisive votes, at the other end `at_most`; that is None where
-    the interval holds 1/2, when there may be no end to it.
+    votes at their present rate. They are None where that cannot be told, `untold` says why. A share is known only roughly: if further
+    votes come at the end of its Wilson interval that is further from even, it takes `at_least` so many decisive ones, at the other end
+    `at_most`; that is None where the interval holds 1/2, when there may be no end to it. The sentence gives all three, since a single
+    number would promise more than anybody knows.
     """
 
     wins: int
@@ -96,8 +97,8 @@ def meter(wins: int, losses: int, undecided: int = 0) -> Meter:
     if n and not settled:
         near, far = sorted((wilson(wins, n).low, wilson(wins, n).high), key=lambda share: abs(share - 0.5))
         straddles = (near - 0.5) * (far - 0.5) <= 0
-        at_least, at_most = _more(far, n), None if straddles else _more(near, n)
-        more = None if untold else _more(wins / n, n)
+        at_least, at_most = _more(far, wins, losses), None if straddles else _more(near, wins, losses)
+        more = None if untold else _more(wins / n, wins, losses)
         untold = "too_many" if not untold and more is None else untold
     return Meter(
         wins=wins,
@@ -147,9 +148,9 @@ def sentence(reading: Meter, first: str, second: str) -> str:
     }.get(reading.untold)
     if why is not None:
         return f"Not settled: {why}."
-    most = "perhaps without end, since an even race is still likely" if reading.at_most is None else f"at most about {reading.at_most:,}"
+    most = "perhaps without end, since the race may be even" if reading.at_most is None else f"at most about {reading.at_most:,}"
     return (
-        f"Not settled: about {reading.more_votes:,} more votes ({reading.more:,} decisive) if {ahead} stays as far ahead; "
+        f"Not settled: about {reading.more_votes:,} more vote{'s' * (reading.more_votes != 1)} ({reading.more:,} decisive) if {ahead} stays as far ahead; "
         f"at least about {reading.at_least or 0:,} decisive ones, {most}."
     )
 
@@ -180,18 +181,18 @@ def _low(wins: int, losses: int) -> float:
     return low
 
 
-def _more(share: float, n: int) -> int | None:
-    """How many votes beyond n settle the race at a share of wins; None where none up to MANY do."""
+def _more(share: float, wins: int, losses: int) -> int | None:
+    """How many further votes settle the race if they are won at a share; None where none up to MANY do."""
 
-    def settles(total: int) -> bool:
-        return is_settled(share * total, (1 - share) * total)
+    def settles(further: int) -> bool:
+        return is_settled(wins + share * further, losses + (1 - share) * further)
 
-    low, high = n, n
+    low, high = 0, 1
     while not settles(high):
-        if high >= n + MANY:
+        if high >= MANY:
             return None
-        low, high = high, min(2 * high, n + MANY)
+        low, high = high, min(2 * high, MANY)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if settles(middle) else (middle, high)
-    return high - n
+    return high
