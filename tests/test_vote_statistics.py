@@ -135,6 +135,8 @@ def test_the_side_test_is_exact(left: int, right: int, p: float) -> None:
     [
         (ballot("model_a", a="alpha"), "without revision"),
         (ballot("model_a", a=BETA), "against itself"),
+        (ballot("tie", seconds=float("nan")), "no time of casting"),
+        (ballot("tie", cast=float("inf")), "no time of casting"),
         (ballot("first"), "verdict 'first'"),  # type: ignore[arg-type]
     ],
 )

@@ -3,6 +3,7 @@
 Every statistic on votes takes ballots and nothing else, so that a store only has to map its rows to this record.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
@@ -63,16 +64,18 @@ class Ballot:
 
 
 def checked(ballots: Iterable[Ballot]) -> list[Ballot]:
-    """The ballots in the order of casting. Raises BadInput where one has no revision, the same model twice, or no known verdict."""
-    kept = sorted(ballots, key=lambda each: (each.cast, each.battle, each.voter))
+    """The ballots in the order of casting. Raises BadInput where one has no revision, the same model twice, no known verdict or no time."""
+    kept = list(ballots)
     for each in kept:
+        if not (math.isfinite(each.cast) and math.isfinite(each.seconds)):
+            raise BadInput(f"The vote on battle {each.battle} has no time of casting or no duration; give both in seconds.")
         if "@" not in each.model_a or "@" not in each.model_b:
             raise BadInput(f"The vote on battle {each.battle} names a model without revision; write both models as name@revision.")
         if each.model_a == each.model_b:
             raise BadInput(f"The vote on battle {each.battle} is on {each.model_a} against itself; leave it out.")
         if each.winner not in WINNERS:
             raise BadInput(f"The vote on battle {each.battle} has the verdict '{each.winner}'; known are {', '.join(WINNERS)}.")
-    return kept
+    return _in_order(kept)
 
 
 def of_one_kind(ballots: Iterable[Ballot]) -> list[Ballot]:
@@ -104,7 +107,7 @@ def raw_and_filtered(ballots: Sequence[Ballot], figure: Callable[[Sequence[Ballo
 def once(ballots: Iterable[Ballot]) -> list[Ballot]:
     """Each voter's earliest vote on each question and pair; where the question cannot be told, every vote."""
     seen: dict[tuple[str, ...], Ballot] = {}
-    for each in sorted(ballots, key=lambda one: (one.cast, one.battle, one.voter)):
+    for each in _in_order(ballots):
         own = "" if each.question else each.battle
         seen.setdefault((each.voter, *pair(each), each.db, each.question, own), each)
     return list(seen.values())
@@ -131,3 +134,7 @@ def swapped(ballot: Ballot) -> Ballot:
     verdicts = tuple(Verdict(each.rule, each.right_b, each.right_a, each.reason_b, each.reason_a) for each in ballot.verdicts)
     winner = exchanged.get(ballot.winner, ballot.winner)
     return replace(ballot, model_a=ballot.model_b, model_b=ballot.model_a, winner=winner, verdicts=verdicts)
+
+
+def _in_order(ballots: Iterable[Ballot]) -> list[Ballot]:
+    return sorted(ballots, key=lambda each: (each.cast, each.battle, each.voter))

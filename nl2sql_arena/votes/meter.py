@@ -149,8 +149,9 @@ def sentence(reading: Meter, first: str, second: str) -> str:
     if why is not None:
         return f"Not settled: {why}."
     most = "perhaps without end, since the race may be even" if reading.at_most is None else f"at most about {reading.at_most:,}"
+    plural = "" if reading.more_votes == 1 else "s"
     return (
-        f"Not settled: about {reading.more_votes:,} more vote{'s' * (reading.more_votes != 1)} ({reading.more:,} decisive) if {ahead} stays as far ahead; "
+        f"Not settled: about {reading.more_votes:,} more vote{plural} ({reading.more:,} decisive) if {ahead} stays as far ahead; "
         f"at least about {reading.at_least or 0:,} decisive ones, {most}."
     )
 
