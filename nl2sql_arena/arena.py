@@ -66,11 +66,15 @@ def _split_of_typed(services: Services, ask: Ask) -> str:
     return next((each.split for each in known if question_key(each.question) == typed), "")
 
 
-def keep(services: Services, battle: Battle, voter: str) -> None:
-    """Put a delivered battle on disk, once; one that cannot be voted on is not kept. Raises StoreError."""
-    if votable(battle):
-        revisions = services.revision(battle.a.model), services.revision(battle.b.model)
-        services.store.add_battle(battle, voter, "example" if battle.example_id else "typed", revisions, verdict(battle))
+def keep(services: Services, battle: Battle, voter: str) -> str:
+    """Put a delivered battle on disk, once, and return the token of its vote; one that cannot be voted on is not kept and has none.
+
+    Raises StoreError, and BadVote where the battle was erased.
+    """
+    if not votable(battle):
+        return ""
+    revisions = services.revision(battle.a.model), services.revision(battle.b.model)
+    return services.store.add_battle(battle, voter, "example" if battle.example_id else "typed", revisions, verdict(battle))
 
 
 def retry(services: Services, battle: Battle, cancelled: Cancelled | None = None) -> Battle:
@@ -88,9 +92,9 @@ def votable(battle: Battle) -> bool:
     return "infrastructure" not in (battle.a.outcome, battle.b.outcome)
 
 
-def vote(services: Services, battle: Battle, winner: Winner, voter: str) -> None:
-    """Put the vote on a kept battle on disk before this returns. Raises BadVote and StoreError."""
-    services.store.vote(battle.id, winner, voter)
+def vote(services: Services, battle: Battle, winner: Winner, voter: str, token: str) -> None:
+    """Put the vote on a kept battle on disk before this returns; `token` is what `keep` gave. Raises BadVote and StoreError."""
+    services.store.vote(battle.id, winner, voter, token)
 
 
 def verdict(battle: Battle) -> str:

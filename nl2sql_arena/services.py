@@ -70,7 +70,7 @@ def open_services(settings: Settings, own: Database | None = None) -> Services:
     """Everything joined, also a user's `own` database; no model is loaded yet. Raises ArenaError for a broken card, database or store."""
     cards = catalog.load(settings.models)
     databases = database.catalogue(settings) | ({own.name: own} if own else {})
-    store = Store(settings.data / "votes.sqlite")
+    store = Store(settings.store_url or settings.data / "votes.sqlite", settings.signing_key)
     sandbox = Sandbox(workers=settings.workers)
     return Services(settings, cards, databases, sandbox, Engine(cards, settings.models, databases, sandbox), store)
 

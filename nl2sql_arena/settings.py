@@ -36,6 +36,10 @@ class Settings:
     profile: str = "auto"
     chosen_models: tuple[str, ...] = ()
     workers: int = 2
+    store_url: str = ""
+    """A PostgreSQL server that holds the votes; empty: a file in `data`."""
+    signing_key: str = ""
+    """What signs the tokens of battles; empty: a key that the store keeps."""
 
     @property
     def is_local(self) -> bool:
@@ -44,7 +48,10 @@ class Settings:
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated); an empty one is as if unset. Raises BadInput."""
+    """Settings from HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated), ARENA_STORE_URL and ARENA_SIGNING_KEY.
+
+    An empty one is as if unset. Raises BadInput.
+    """
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     return Settings(
         data=Path(given.get("ARENA_DATA", "var")).resolve(),
@@ -54,6 +61,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         port=_port(given.get("PORT", given.get("GRADIO_SERVER_PORT", "7860"))),
         profile=given.get("ARENA_PROFILE", "auto"),
         chosen_models=names(given.get("ARENA_MODELS", "")),
+        store_url=given.get("ARENA_STORE_URL", ""),
+        signing_key=given.get("ARENA_SIGNING_KEY", ""),
         workers=max(2, min(8, os.cpu_count() or 2)),
     )
 

@@ -5,7 +5,9 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from nl2sql_arena import __version__
 from nl2sql_arena.errors import BadVote, StoreError
 from nl2sql_arena.settings import ROOT
 from nl2sql_arena.types import WINNERS, Answer, Battle, Completion, Execution, Prepared, Prompt, Winner
-from nl2sql_arena.votes import Store
+from nl2sql_arena.votes import Store, tokens
+from nl2sql_arena.votes.tables import prompt_hash
 
 ANN, BOB = "visitor-ann", "visitor-bob"
 
@@ -46,6 +49,10 @@ def add(
     store.add_battle(battle(name, a, b, profile), voter, "example", revisions, "different")
 
 
+def cast(store: Store, name: str, winner: Winner, voter: str) -> None:
+    store.vote(name, winner, voter, tokens.token(store._key, name, voter))
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "votes.sqlite"
@@ -58,7 +65,7 @@ def store(path: Path) -> Store:
 
 def test_a_vote_carries_what_was_seen(store: Store, path: Path) -> None:
     add(store, "one")
-    store.vote("one", "model_b", ANN)
+    cast(store, "one", "model_b", ANN)
     (vote,) = Store(path).votes()
     expected = {
         "id": "one",
@@ -99,7 +106,7 @@ def test_a_battle_without_a_vote_counts_for_nobody(store: Store) -> None:
 def test_votes_come_oldest_first(store: Store) -> None:
     for name in ("b", "c", "a"):
         add(store, name)
-        store.vote(name, "tie", ANN)
+        cast(store, name, "tie", ANN)
     assert [vote["id"] for vote in store.votes()] == ["b", "c", "a"]
 
 
@@ -109,9 +116,9 @@ def test_votes_come_oldest_first(store: Store) -> None:
 @pytest.mark.parametrize("winner", WINNERS)
 def test_a_second_vote_is_refused_whatever_it_says(store: Store, winner: Winner) -> None:
     add(store, "one")
-    store.vote("one", "model_a", ANN)
+    cast(store, "one", "model_a", ANN)
     with pytest.raises(BadVote, match="already has its vote"):
-        store.vote("one", winner, ANN)
+        cast(store, "one", winner, ANN)
     assert [vote["winner"] for vote in store.votes()] == ["model_a"]
 
 
@@ -119,20 +126,20 @@ def test_nobody_votes_on_another_visitors_battle(store: Store) -> None:
     add(store, "one")
     for voter in (BOB, "", "%"):
         with pytest.raises(BadVote, match="not open for you"):
-            store.vote("one", "model_a", voter)
+            cast(store, "one", "model_a", voter)
     assert store.votes() == []
 
 
 def test_nobody_votes_on_a_battle_that_never_was(store: Store) -> None:
     with pytest.raises(BadVote, match="not open for you"):
-        store.vote("none", "model_a", ANN)
+        cast(store, "none", "model_a", ANN)
 
 
 @pytest.mark.parametrize("winner", ["", "alpha", "model_c", "MODEL_A", None])
 def test_an_unknown_verdict_is_refused(store: Store, winner) -> None:
     add(store, "one")
     with pytest.raises(BadVote, match="vote one of model_a, model_b, tie, both_bad"):
-        store.vote("one", winner, ANN)
+        cast(store, "one", winner, ANN)
     assert store.votes() == []
 
 
@@ -141,7 +148,7 @@ def test_an_unknown_verdict_is_refused(store: Store, winner) -> None:
 
 def attempt(store: Store, name: str, winner: Winner) -> bool:
     try:
-        store.vote(name, winner, ANN)
+        cast(store, name, winner, ANN)
     except BadVote:
         return False
     return True
@@ -186,13 +193,13 @@ def test_a_new_store_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
 VOTE_FOREVER = """
 import sys
 from pathlib import Path
-from tests.test_votes import ANN, add
+from tests.test_votes import ANN, add, cast
 from nl2sql_arena.votes import Store
 
 store = Store(Path(sys.argv[1]))
 for i in range(100_000):
     add(store, f"battle {i}")
-    store.vote(f"battle {i}", "model_a", ANN)
+    cast(store, f"battle {i}", "model_a", ANN)
     print(f"battle {i}", flush=True)
 """
 
@@ -232,7 +239,7 @@ def test_a_tally_counts_for_the_alphabetically_first_on_whichever_side_it_was_sh
         ],
     ):
         add(store, str(i), left, right, voter=ANN if i < 4 else BOB, revisions=("r", "r"))
-        store.vote(str(i), winner, ANN if i < 4 else BOB)
+        cast(store, str(i), winner, ANN if i < 4 else BOB)
     (tally,) = store.tallies("mini")
     assert (tally.first, tally.second) == ("alpha@r", "beta@r")
     assert (tally.wins, tally.losses, tally.ties, tally.both_bad, tally.voters) == (2, 1, 2, 1, 2)
@@ -242,7 +249,7 @@ def test_a_tally_counts_for_the_alphabetically_first_on_whichever_side_it_was_sh
 
 def test_only_ties_leave_no_share(store: Store) -> None:
     add(store, "one")
-    store.vote("one", "both_bad", ANN)
+    cast(store, "one", "both_bad", ANN)
     (tally,) = store.tallies("mini")
     assert tally.decisive is not None
     assert (tally.decisive.n, tally.decisive.low, tally.decisive.high) == (0, 0.0, 1.0)
@@ -252,7 +259,7 @@ def test_minis_and_real_models_are_counted_apart(store: Store) -> None:
     add(store, "practice")
     add(store, "real", "phi", "sqlcoder", profile="real")
     for name in ("practice", "real"):
-        store.vote(name, "model_a", ANN)
+        cast(store, name, "model_a", ANN)
     assert [tally.first for tally in store.tallies("mini")] == ["alpha@r1"]
     assert [tally.first for tally in store.tallies("real")] == ["phi@r1"]
 
@@ -260,7 +267,7 @@ def test_minis_and_real_models_are_counted_apart(store: Store) -> None:
 def test_revisions_are_counted_apart(store: Store) -> None:
     for name, revision in (("old", "r1"), ("new", "r3")):
         add(store, name, revisions=(revision, "r2"))
-        store.vote(name, "model_a", ANN)
+        cast(store, name, "model_a", ANN)
     assert [(tally.first, tally.wins) for tally in store.tallies("mini")] == [("alpha@r1", 1), ("alpha@r3", 1)]
 
 
@@ -312,8 +319,8 @@ def test_on_a_full_disk_a_vote_is_refused_whole_and_can_be_given_again(store: St
     sa.event.remove(store._engine, "connect", fill)
     store._engine.dispose()
     with pytest.raises(BadVote):
-        store.vote("two", "model_a", ANN)
-    store.vote("one", "model_a", ANN)
+        cast(store, "two", "model_a", ANN)
+    cast(store, "one", "model_a", ANN)
     assert [vote["id"] for vote in store.votes()] == ["one"]
 
 
@@ -326,7 +333,7 @@ def test_a_read_only_store_says_so(store: Store) -> None:
     sa.event.listen(store._engine, "connect", forbid)
     store._engine.dispose()
     with pytest.raises(StoreError, match="readonly") as caught:
-        store.vote("one", "model_a", ANN)
+        cast(store, "one", "model_a", ANN)
     assert is_one_sentence(caught.value)
     assert store.votes() == []
 
@@ -340,3 +347,99 @@ def test_votes_of_a_damaged_file_are_not_read_as_none(store: Store, path: Path) 
     with pytest.raises(StoreError) as caught:
         store.votes()
     assert is_one_sentence(caught.value)
+
+
+# Tokens, undo, erasure, earlier stores, servers
+
+
+def test_a_vote_needs_the_token_of_its_own_battle_and_visitor(store: Store, tmp_path: Path) -> None:
+    add(store, "one")
+    add(store, "two")
+    other_store = Store(tmp_path / "other.sqlite")
+    foreign = [tokens.token(store._key, "two", ANN), tokens.token(store._key, "one", BOB), tokens.token(other_store._key, "one", ANN), "é"]
+    with pytest.raises(BadVote, match="needs the token"):
+        store.vote("one", "model_a", ANN, "")
+    for token in foreign:
+        with pytest.raises(BadVote, match="not of this battle and visitor"):
+            store.vote("one", "model_a", ANN, token)
+    assert store.votes() == []
+
+
+def test_a_token_outlives_a_restart(path: Path) -> None:
+    token = Store(path).add_battle(battle("one"), ANN, "example", ("r1", "r2"), "different")
+    Store(path).vote("one", "tie", ANN, token)
+    assert [vote["id"] for vote in Store(path).votes()] == ["one"]
+
+
+def test_an_undone_vote_counts_nowhere_and_its_battle_stays_closed(store: Store) -> None:
+    add(store, "one")
+    token = tokens.token(store._key, "one", ANN)
+    with pytest.raises(BadVote, match="no vote to take back"):
+        store.undo("one", ANN, token)
+    store.vote("one", "model_a", ANN, token)
+    store.undo("one", ANN, token)
+    with pytest.raises(BadVote, match="already has its vote"):
+        store.vote("one", "model_b", ANN, token)
+    with pytest.raises(BadVote, match="taken back already"):
+        store.undo("one", ANN, token)
+    assert store.votes() == []
+    assert store.tallies("mini") == []
+    assert [event["kind"] for event in store.events()] == ["vote", "undo"]
+
+
+def test_after_a_minute_a_vote_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(store, "one")
+    cast(store, "one", "model_a", ANN)
+    later = (datetime.now(UTC) + timedelta(seconds=61)).isoformat(timespec="milliseconds")
+    monkeypatch.setattr("nl2sql_arena.votes.store.now", lambda: later)
+    with pytest.raises(BadVote, match="one minute, which is over"):
+        store.undo("one", ANN, tokens.token(store._key, "one", ANN))
+    assert len(store.votes()) == 1
+
+
+@pytest.mark.parametrize("kind", ["skip", "cant_tell"])
+def test_to_skip_is_no_tie_and_ends_the_battle(store: Store, kind: str) -> None:
+    add(store, "one")
+    store.pass_over("one", kind, ANN, tokens.token(store._key, "one", ANN))
+    with pytest.raises(BadVote, match="already has its vote"):
+        cast(store, "one", "tie", ANN)
+    assert store.tallies("mini") == []
+    (event,) = store.events()
+    assert (event["kind"], event["winner"], event["split"], event["profile"]) == (kind, None, "arena", "mini")
+    assert event["prompt_hash_a"] == prompt_hash("schema How many?")
+
+
+def test_erasure_leaves_no_text_and_no_way_back(store: Store, path: Path) -> None:
+    secret = replace(battle("one"), question="Where does Zorbelina live?")
+    store.add_battle(secret, ANN, "typed", ("r1", "r2"), "different")
+    add(store, "two", voter=BOB)
+    cast(store, "one", "model_a", ANN)
+    cast(store, "two", "model_b", BOB)
+    assert store.erase(ANN) == 1
+    assert store.erase(ANN) == 0
+    assert [vote["id"] for vote in store.votes()] == ["two"]
+    with pytest.raises(BadVote, match="erased"):
+        store.add_battle(secret, ANN, "typed", ("r1", "r2"), "different")
+    files = b"".join(file.read_bytes() for file in path.parent.glob("votes.sqlite*"))
+    assert b"Zorbelina" not in files
+    assert ANN.encode() not in files
+
+
+def test_a_store_of_the_first_version_keeps_all_its_votes(tmp_path: Path) -> None:
+    path = tmp_path / "votes.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((ROOT / "tests" / "votes_version_1.sql").read_text())
+    for _ in range(2):
+        store = Store(path)
+        assert [(vote["id"], vote["winner"], vote["voter"]) for vote in store.votes()] == [("one", "model_a", ANN), ("two", "tie", BOB)]
+    assert {event["prompt_hash_b"] for event in store.events()} == {prompt_hash("schema How many?")}
+    cast(store, "three", "both_bad", ANN)
+    with pytest.raises(BadVote, match="already has its vote"):
+        cast(store, "one", "model_b", ANN)
+    assert len(store.votes()) == 3
+
+
+@pytest.mark.parametrize("url", ["mysql://host/name", "nonsense"])
+def test_another_server_is_refused_in_a_sentence(url: str) -> None:
+    with pytest.raises(StoreError, match="postgresql://"):
+        Store(url)

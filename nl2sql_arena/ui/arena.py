@@ -275,8 +275,8 @@ class ArenaTab:
             try:
                 if asked.battle is None or asked.voted:
                     raise BadVote("There is no open battle to vote on; ask a question first.")
-                arena.keep(self.services, asked.battle, session.voter)  # a full disk may have been emptied since
-                arena.vote(self.services, asked.battle, winner, session.voter)
+                token = arena.keep(self.services, asked.battle, session.voter)  # a full disk may have been emptied since
+                arena.vote(self.services, asked.battle, winner, session.voter, token)
             except ArenaError as problem:
                 return {self.status: render.note(str(problem), "bad")}
             thanks = "A practice vote: these are minis." if self.profile.kind == "mini" else "Thank you."

@@ -1,115 +1,155 @@
-"""The durable store: SQLite in WAL mode with full synchronisation, through SQLAlchemy.
+"""The durable store, through SQLAlchemy: SQLite in WAL mode with full synchronisation, or PostgreSQL by URL.
 
 A `battles` row is written when both results are delivered. `events` is append-only; a unique index lets one vote a battle in,
-whatever number of clicks, tabs or processes try. When `vote` returns, the vote is on disk. Not covered: exports, undo, flags
-and other servers than SQLite.
+whatever number of clicks, tabs or processes try. When `vote` returns, the vote is on disk. An undone vote stays as an event and
+counts nowhere. `erase` is the one delete.
 """
 
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from nl2sql_arena import __version__
 from nl2sql_arena.errors import BadVote, StoreError
 from nl2sql_arena.stats import wilson
 from nl2sql_arena.types import WINNERS, Answer, Battle, Tally, Winner
+from nl2sql_arena.votes import tokens
+from nl2sql_arena.votes.flags import flags, seconds_between
+from nl2sql_arena.votes.tables import BATTLES, EVENTS, KEPT, SIDES, SIGNING_KEY, TOMBSTONES, migrate, now, prompt_hash
 
 BUSY_SECONDS = 15
-METADATA = sa.MetaData()
-SIDES = ("a", "b")
-SIDE_COLUMNS = {
-    "model": sa.String, "revision": sa.String, "precision": sa.String, "prompt": sa.Text, "raw": sa.Text, "sql": sa.Text,
-    "outcome": sa.String, "message": sa.Text, "row_count": sa.Integer, "tokens": sa.Integer, "seconds": sa.Float,
-}  # fmt: skip
-BATTLES = sa.Table(
-    "battles",
-    METADATA,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("created", sa.String, nullable=False),
-    *(
-        sa.Column(name, sa.String, nullable=False)
-        for name in ("db", "question", "example_id", "split", "chosen", "profile", "voter", "app_version")
-    ),
-    sa.Column("blind", sa.Boolean, nullable=False),
-    sa.Column("difference", sa.String, nullable=False),
-    *(sa.Column(f"{name}_{side}", kind, nullable=False) for side in SIDES for name, kind in SIDE_COLUMNS.items()),
-)
-EVENTS = sa.Table(
-    "events",
-    METADATA,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("battle_id", sa.String, sa.ForeignKey("battles.id"), nullable=False),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("winner", sa.String, nullable=True),
-    sa.Column("blind", sa.Boolean, nullable=False),
-    *(sa.Column(name, sa.String, nullable=False) for name in ("created", "voter", "split", "chosen", "profile")),
-    *(sa.Column(f"{name}_{side}", sa.String, nullable=False) for side in SIDES for name in ("model", "revision")),
-)
-sa.Index("one_vote_a_battle", EVENTS.c.battle_id, unique=True, sqlite_where=EVENTS.c.kind == "vote")
+UNDO_SECONDS = 60
+WITHOUT_VERDICT = ("skip", "cant_tell")
+COPIED = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b")
 
 
 class Store:
-    """Battles and votes in one file. Safe for several threads and processes."""
+    """Battles and votes in one database. Safe for several threads and processes."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens or creates the store. Raises StoreError when the folder cannot be written."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise StoreError(
-                f"The data folder {path.parent.name} cannot be made ({problem.strerror}); set ARENA_DATA to one that can."
-            ) from problem
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
-        sa.event.listen(self._engine, "connect", _durable)
+    def __init__(self, place: Path | str, signing_key: str = "") -> None:
+        """Opens or creates the store, a file or a URL such as postgresql+psycopg://..., and brings an older one up to date.
+
+        Tokens are signed with `signing_key`, else with a key that the store keeps. Raises StoreError when it cannot be opened.
+        """
+        self._engine = _file(place) if isinstance(place, Path) else _server(place)
         with self._writing() as connection:
-            for table in METADATA.sorted_tables:  # not create_all: another process may create them between its look and its CREATE
-                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-                for index in table.indexes:
-                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+            migrate(connection)
+            kept = connection.execute(sa.select(KEPT.c.value).where(KEPT.c.name == SIGNING_KEY)).scalar_one()
+        self._key = (signing_key or kept).encode()
 
-    def add_battle(self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str) -> None:
-        """Keep a battle whose two results were delivered; one that is there already stays as it is. Raises StoreError."""
+    def add_battle(self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str) -> str:
+        """Keep a battle whose two results were delivered; one that is there already stays as it is. Returns the token of its vote.
+
+        Raises BadVote where it was erased, and StoreError.
+        """
         row: dict[str, Any] = {
-            "id": battle.id, "created": _now(), "db": battle.db, "question": battle.question, "example_id": battle.example_id,
+            "id": battle.id, "created": now(), "db": battle.db, "question": battle.question, "example_id": battle.example_id,
             "split": battle.split, "chosen": chosen, "profile": battle.profile, "voter": voter, "app_version": __version__,
             "blind": battle.blind, "difference": difference,
         }  # fmt: skip
         for side, answer, revision in zip(SIDES, (battle.a, battle.b), revisions, strict=True):
             row |= {f"{name}_{side}": value for name, value in _side(answer, revision).items()}
-        with self._writing() as connection, suppress(sa.exc.IntegrityError):
-            connection.execute(BATTLES.insert().values(row))
+        with self._writing() as connection:
+            if connection.execute(TOMBSTONES.select().where(TOMBSTONES.c.battle_id == battle.id)).first():
+                raise BadVote("This battle was erased on its voter's request; ask a new question.")
+            insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            connection.execute(insert(BATTLES).values(row).on_conflict_do_nothing())
+        return tokens.token(self._key, battle.id, voter)
 
-    def vote(self, battle_id: str, winner: Winner, voter: str) -> None:
-        """Keep one vote, on disk before this returns. Raises BadVote (unknown battle, another visitor's, a second vote) and StoreError."""
+    def vote(self, battle_id: str, winner: Winner, voter: str, token: str) -> None:
+        """Keep one vote, on disk before this returns.
+
+        Raises BadVote (unknown battle, another visitor's, a missing or foreign token, a second vote) and StoreError.
+        """
         if winner not in WINNERS:
             raise BadVote(f"'{winner}' is no verdict; vote one of {', '.join(WINNERS)}.")
+        self._end(battle_id, "vote", voter, token, winner)
+
+    def pass_over(self, battle_id: str, kind: str, voter: str, token: str) -> None:
+        """End a battle without a verdict: `skip` or `cant_tell`. Neither is ever a tie. Raises as `vote`."""
+        if kind not in WITHOUT_VERDICT:
+            raise BadVote(f"'{kind}' does not end a battle; give {' or '.join(WITHOUT_VERDICT)}.")
+        self._end(battle_id, kind, voter, token, None)
+
+    def undo(self, battle_id: str, voter: str, token: str) -> None:
+        """Take a vote back within a minute; it counts nowhere, and the battle stays closed. Raises BadVote and StoreError."""
+        tokens.check(self._key, battle_id, voter, token)
+        with self._writing() as connection:
+            battle = _own(connection, battle_id, voter)
+            query = sa.select(EVENTS.c.created).where(EVENTS.c.battle_id == battle_id, EVENTS.c.kind == "vote")
+            cast = connection.execute(query).scalar()
+            if cast is None:
+                raise BadVote("This battle has no vote to take back.")
+            if seconds_between(cast, now()) > UNDO_SECONDS:
+                raise BadVote("A vote can be taken back for one minute, which is over; it stays as it is.")
+            try:
+                connection.execute(EVENTS.insert().values(_event(battle, "undo")))
+            except sa.exc.IntegrityError as problem:
+                raise BadVote("This vote was taken back already; ask the next question.") from problem
+
+    def flag(self, battle_id: str, flag: str) -> None:
+        """Note something odd about a battle, such as a check that could not be made. Raises BadVote and StoreError."""
         with self._writing() as connection:
             battle = connection.execute(BATTLES.select().where(BATTLES.c.id == battle_id)).mappings().first()
-            if battle is None or battle["voter"] != voter:
-                raise BadVote("This battle is not open for you; ask a question first.")
-            copied = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b")
-            row = {name: battle[name] for name in copied} | {
-                "battle_id": battle_id, "kind": "vote", "winner": winner, "created": _now(), "voter": voter,
-            }  # fmt: skip
-            try:
-                connection.execute(EVENTS.insert().values(row))
-            except sa.exc.IntegrityError as problem:
-                raise BadVote("This battle already has its vote; ask the next question.") from problem
+            if battle is None:
+                raise BadVote("There is no such battle to flag.")
+            connection.execute(EVENTS.insert().values(_event(battle, "flag") | {"flag": flag}))
 
-    def votes(self) -> list[dict[str, Any]]:
-        """All votes with their battles, oldest first. Raises StoreError."""
-        return self._read(
-            sa.select(EVENTS.c.id.label("event_id"), EVENTS.c.winner, EVENTS.c.created.label("voted"), BATTLES)
+    def erase(self, voter: str) -> int:
+        """Delete a voter's battles and events; their ids stay as tombstones without text. Returns how many battles. Raises StoreError."""
+        own = sa.select(BATTLES.c.id).where(BATTLES.c.voter == voter)
+        with self._writing() as connection:
+            found = list(connection.execute(own).scalars())
+            if found:
+                connection.execute(TOMBSTONES.insert(), [{"battle_id": each, "erased": now()} for each in found])
+                connection.execute(EVENTS.delete().where(EVENTS.c.battle_id.in_(own)))
+                connection.execute(BATTLES.delete().where(BATTLES.c.voter == voter))
+        if self._engine.dialect.name == "sqlite":  # else the text stays in the log until it is next written over
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return len(found)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Everything that happened, oldest first. Raises StoreError."""
+        return self._read(EVENTS.select().order_by(EVENTS.c.id))
+
+    def votes(self, filtered: bool = False) -> list[dict[str, Any]]:
+        """All votes that stand with their battles and `flags`, oldest first; `filtered` leaves out the flagged. Raises StoreError."""
+        undone = sa.select(EVENTS.c.battle_id).where(EVENTS.c.kind == "undo")
+        found = self._read(
+            sa.select(
+                EVENTS.c.id.label("event_id"),
+                EVENTS.c.winner,
+                EVENTS.c.created.label("voted"),
+                EVENTS.c.prompt_hash_a,
+                EVENTS.c.prompt_hash_b,
+                BATTLES,
+            )
             .join(BATTLES, BATTLES.c.id == EVENTS.c.battle_id)
-            .where(EVENTS.c.kind == "vote")
+            .where(EVENTS.c.kind == "vote", EVENTS.c.battle_id.not_in(undone))
             .order_by(EVENTS.c.id)
         )
+        noted: dict[str, set[str]] = {}
+        for event in self._read(sa.select(EVENTS.c.battle_id, EVENTS.c.flag).where(EVENTS.c.kind == "flag")):
+            noted.setdefault(event["battle_id"], set()).add(event["flag"])
+        odd = flags(found)
+        rows = [row | {"flags": tuple(sorted({*odd[row["id"]], *noted.get(row["id"], ())}))} for row in found]
+        return [row for row in rows if not (filtered and row["flags"])]
+
+    def _end(self, battle_id: str, kind: str, voter: str, token: str, winner: Winner | None) -> None:
+        with self._writing() as connection:
+            battle = _own(connection, battle_id, voter)
+            tokens.check(self._key, battle_id, voter, token)
+            try:
+                connection.execute(EVENTS.insert().values(_event(battle, kind) | {"winner": winner}))
+            except sa.exc.IntegrityError as problem:
+                raise BadVote("This battle already has its vote; ask the next question.") from problem
 
     def _read(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         try:
@@ -118,10 +158,10 @@ class Store:
         except sa.exc.DatabaseError as problem:
             raise StoreError(f"The votes cannot be read ({_cause(problem)}); check the data folder, or name another.") from problem
 
-    def tallies(self, profile: str) -> list[Tally]:
+    def tallies(self, profile: str, filtered: bool = False) -> list[Tally]:
         """Votes for each pair of contestants (model and revision), blind ones apart, the alphabetically first of them as `first`."""
         pairs: dict[tuple[str, str, bool], list[tuple[str, str]]] = {}
-        for vote in self._read(EVENTS.select().where(EVENTS.c.kind == "vote", EVENTS.c.profile == profile)):
+        for vote in (each for each in self.votes(filtered) if each["profile"] == profile):
             a, b = (f"{vote[f'model_{side}']}@{vote[f'revision_{side}']}" for side in SIDES)
             winner = vote["winner"]
             if a > b:
@@ -133,13 +173,55 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         try:
-            with self._engine.begin() as connection:
+            with self._engine.execution_options(writing=True).begin() as connection:
                 yield connection
         except sa.exc.DatabaseError as problem:
             raise StoreError(
                 f"Nothing was recorded: the vote store cannot be written ({_cause(problem)}); "
                 "check the data folder and its free space, then try again."
             ) from problem
+
+
+def _file(path: Path) -> sa.Engine:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise StoreError(
+            f"The data folder {path.parent.name} cannot be made ({problem.strerror}); set ARENA_DATA to one that can."
+        ) from problem
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    sa.event.listen(engine, "connect", _durable)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _server(url: str) -> sa.Engine:
+    """Raises StoreError for a URL that is none of PostgreSQL, without repeating the password that it may hold."""
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "postgresql":
+            raise StoreError("ARENA_STORE_URL must begin with postgresql://; leave it empty for a file in the data folder.")
+        return sa.create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args={"options": "-c synchronous_commit=on"}
+        )
+    except sa.exc.ArgumentError as problem:
+        raise StoreError("ARENA_STORE_URL is no URL; write postgresql://USER:PASSWORD@HOST/NAME.") from problem
+    except ImportError as problem:
+        raise StoreError("A PostgreSQL store needs psycopg; install it with `pip install -r requirements-postgres.txt`.") from problem
+
+
+def _own(connection: sa.Connection, battle_id: str, voter: str) -> sa.RowMapping:
+    battle = connection.execute(BATTLES.select().where(BATTLES.c.id == battle_id)).mappings().first()
+    if battle is None or battle["voter"] != voter:
+        raise BadVote("This battle is not open for you; ask a question first.")
+    return battle
+
+
+def _event(battle: sa.RowMapping, kind: str) -> dict[str, Any]:
+    hashes = {f"prompt_hash_{side}": prompt_hash(battle[f"prompt_{side}"]) for side in SIDES}
+    return {name: battle[name] for name in COPIED} | hashes | {
+        "battle_id": battle["id"], "kind": kind, "winner": None, "created": now(), "voter": battle["voter"],
+    }  # fmt: skip
 
 
 def _tally(first: str, second: str, blind: bool, votes: list[tuple[str, str]]) -> Tally:
@@ -162,8 +244,9 @@ def _cause(problem: sa.exc.DatabaseError) -> str:
 
 
 def _durable(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin in `_begin`, also those that change tables
     deadline = time.monotonic() + BUSY_SECONDS
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         while True:
             try:
                 connection.execute(f"PRAGMA {pragma}")
@@ -174,5 +257,6 @@ def _durable(connection: Any, _record: Any) -> None:
                 time.sleep(0.02)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def _begin(connection: sa.Connection) -> None:
+    """A writer waits for its turn before it reads, so that what it read still holds when it writes."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writing") else "BEGIN")

@@ -10,7 +10,7 @@ from nl2sql_arena import arena
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import BadInput, BadVote, Infrastructure, ModelUnavailable
 from nl2sql_arena.services import Profile, Services
-from nl2sql_arena.types import Answer, Battle, Completion, GenerationRequest, ResultColumn, Value
+from nl2sql_arena.types import Answer, Battle, Completion, GenerationRequest, ResultColumn, Value, Winner
 
 QUESTION = "How many customers live in Germany?"
 PAIR = ("left", "right")
@@ -25,6 +25,11 @@ def fight(services: Services, profile: Profile, question: str = QUESTION, **chan
     battle = arena.fight(services, profile, ask(services, profile, question, **changed))
     arena.keep(services, battle, "visitor")
     return battle
+
+
+def vote(services: Services, battle: Battle, winner: Winner, voter: str) -> None:
+    """As the page does: the battle is kept, if it was not, and its token comes with the vote."""
+    arena.vote(services, battle, winner, voter, arena.keep(services, battle, voter))
 
 
 def failing_once(services: Services, model: str) -> Services:
@@ -51,7 +56,7 @@ def test_a_battle_is_two_answers_and_is_kept_before_it_is_shown(services: Servic
     assert battle.a.id == battle.b.id == battle.id
     assert arena.votable(battle)
     assert services.store.votes() == []
-    arena.vote(services, battle, "model_b", "visitor")
+    vote(services, battle, "model_b", "visitor")
     (kept,) = services.store.votes()
     assert (kept["id"], kept["winner"], kept["model_a"], kept["model_b"]) == (battle.id, "model_b", *PAIR)
     assert (kept["question"], kept["chosen"], kept["split"], kept["profile"]) == (QUESTION, "typed", "", "mini")
@@ -63,10 +68,10 @@ def test_a_battle_is_two_answers_and_is_kept_before_it_is_shown(services: Servic
 def test_one_vote_a_battle_by_the_visitor_who_asked(services: Services, profile: Profile) -> None:
     battle = fight(services, profile)
     with pytest.raises(BadVote, match="not open for you"):
-        arena.vote(services, battle, "tie", "somebody else")
-    arena.vote(services, battle, "tie", "visitor")
+        vote(services, battle, "tie", "somebody else")
+    vote(services, battle, "tie", "visitor")
     with pytest.raises(BadVote, match="already has its vote"):
-        arena.vote(services, battle, "model_a", "visitor")
+        vote(services, battle, "model_a", "visitor")
     assert [vote["winner"] for vote in services.store.votes()] == ["tie"]
 
 
@@ -81,7 +86,7 @@ def test_a_shuffled_battle_keeps_each_side_with_its_own_words(services: Services
     arena.keep(services, battle, "visitor")
     assert (battle.a.model, battle.b.model) == ("right", "left")
     assert "//" in battle.a.prepared.sql
-    arena.vote(services, battle, "model_a", "visitor")
+    vote(services, battle, "model_a", "visitor")
     assert services.store.votes()[0]["model_a"] == "right"
 
 
@@ -89,7 +94,7 @@ def test_a_models_own_failure_can_be_voted_on(services: Services, profile: Profi
     for question in ("Throw everything away", "Give up in words", "Talk without end", "Use a table that is missing"):
         battle = fight(services, profile, question)
         assert arena.votable(battle)
-        arena.vote(services, battle, "both_bad", "visitor")
+        vote(services, battle, "both_bad", "visitor")
     assert len(services.store.votes()) == 4
 
 
@@ -103,7 +108,7 @@ def test_our_failure_blocks_the_vote_until_that_side_was_asked_again(services: S
     assert not arena.votable(battle)
     assert arena.verdict(battle) == "incomparable"
     with pytest.raises(BadVote):
-        arena.vote(services, battle, "model_a", "visitor")
+        vote(services, battle, "model_a", "visitor")
     again = arena.retry(services, battle)
     arena.keep(services, again, "visitor")
     arena.keep(services, again, "visitor")
@@ -111,7 +116,7 @@ def test_our_failure_blocks_the_vote_until_that_side_was_asked_again(services: S
     assert (again.id, again.a.model, again.b.model) == (battle.id, battle.a.model, battle.b.model)
     other = next(model for model in PAIR if model != failed)
     assert {side.model: side for side in (again.a, again.b)}[other] is sides[other], "the side that had answered is not asked again"
-    arena.vote(services, again, "tie", "visitor")
+    vote(services, again, "tie", "visitor")
     assert len(services.store.votes()) == 1
     with pytest.raises(Infrastructure, match="nothing to retry"):
         arena.retry(services, again)
@@ -157,8 +162,8 @@ def test_an_example_is_recognised_and_a_typed_question_keeps_its_split(services:
         assert (typed.example_id, typed.split) == ("", example.split)
     assert fight(services, profile, QUESTION).split == ""
     for battle in (chosen, typed):
-        arena.vote(services, battle, "tie", "visitor")
-    assert [(vote["chosen"], vote["split"]) for vote in services.store.votes()] == [("example", "arena"), ("typed", "test")]
+        vote(services, battle, "tie", "visitor")
+    assert [(each["chosen"], each["split"]) for each in services.store.votes()] == [("example", "arena"), ("typed", "test")]
 
 
 def with_table(answer: Answer, *rows: tuple[Value, ...], **changed: Any) -> Answer:
