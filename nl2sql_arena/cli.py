@@ -1,7 +1,7 @@
 """`python -m nl2sql_arena ...`: results on standard output, progress on standard error, exit 0 unless the command itself fails.
 
 Databases, models and figures are imported by the commands that use them, so that help and mistakes are answered at once. The commands of
-the benchmark are in `bench_cli`.
+the benchmark are in `bench_cli`, those of votes in `vote_cli`.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nl2sql_arena import bench_cli
+from nl2sql_arena import bench_cli, vote_cli
 from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.terminal import DB_HELP, add, log, models_of, opened_services, rows_of, settings_of, show, whole_number
 from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
@@ -53,9 +53,8 @@ def parser() -> argparse.ArgumentParser:
     sql.add_argument("--db", required=True, help=DB_HELP)
     _text_or_lines(sql, "sql")
 
-    for name, listing, shows in (("models", _models, "contestants"), ("votes", _votes, "votes")):
-        group = commands.add_parser(name, help=f"list {shows}").add_subparsers(required=True, metavar="COMMAND")
-        add(group, "list", listing, f"the {shows}").add_argument("--json", action="store_true")
+    models = commands.add_parser("models", help="list contestants").add_subparsers(required=True, metavar="COMMAND")
+    add(models, "list", _models, "the contestants").add_argument("--json", action="store_true")
     database = commands.add_parser("db", help="list databases, show a schema").add_subparsers(required=True, metavar="COMMAND")
     add(database, "list", _databases, "the databases").add_argument("--json", action="store_true")
     shown = add(database, "schema", _schema, "one database's schema")
@@ -63,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     shown.add_argument("--json", action="store_true")
 
     bench_cli.commands(commands)
+    vote_cli.commands(commands)
     _training(commands)
     return root
 
@@ -243,16 +243,6 @@ def _models(options: argparse.Namespace) -> None:
             for card in services.cards.values()
         ]
         _list(rows, options)
-
-
-def _votes(options: argparse.Namespace) -> None:
-    kept = (
-        "winner", "voted", "db", "question", "split", "chosen", "profile", "model_a", "revision_a", "model_b", "revision_b",
-        "outcome_a", "outcome_b",
-    )  # fmt: skip
-    with opened_services(options) as services:
-        texts = ("sql_a", "sql_b") if options.json else ()
-        _list([{"name": vote["id"], **{key: vote[key] for key in (*kept, *texts)}} for vote in services.store.votes()], options)
 
 
 def _databases(options: argparse.Namespace) -> None:

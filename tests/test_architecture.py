@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("schema", "linking", "prompts", "sql", "difficulty", "clauses", "compare", "golds", "stats", "explain", "ddl", "mending", "rewriting"),
     ("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox", "hardware", "backends", "published", "votes"),
     ("engine", "services", "arena", "benchmark", "training"),
-    ("ui", "terminal", "bench_cli", "cli", "__main__"),
+    ("ui", "terminal", "bench_cli", "vote_cli", "cli", "__main__"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 HOMES = {

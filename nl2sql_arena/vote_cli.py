@@ -1,0 +1,55 @@
+"""`python -m nl2sql_arena votes ...`: list, export and erase."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.terminal import add, opened_services, show
+
+FORMATS = ("parquet", "csv", "jsonl", "dpo", "kto", "arena-rank")
+
+
+def commands(commands: Any) -> None:
+    votes = commands.add_parser("votes", help="list, export and erase votes").add_subparsers(required=True, metavar="COMMAND")
+    listed = add(votes, "list", _list, "the votes")
+    listed.add_argument("--json", action="store_true")
+    listed.add_argument("--filtered", action="store_true", help="without those that are flagged")
+    export = add(votes, "export", _export, "write votes as a data set with its card")
+    export.add_argument("--format", required=True, choices=FORMATS)
+    export.add_argument("--out", type=Path, required=True, help="folder to write to")
+    export.add_argument("--profile", choices=("real", "mini", "baseline"), default="real", help="whose votes (default: the real models')")
+    export.add_argument("--filtered", action="store_true", help="without those that are flagged")
+    erase = add(votes, "erase", _erase, "delete all that a voter left")
+    erase.add_argument("voter", help="the voter's pseudonymous id")
+
+
+def _list(options: argparse.Namespace) -> None:
+    kept = (
+        "winner", "voted", "db", "question", "split", "chosen", "profile", "model_a", "revision_a", "model_b", "revision_b",
+        "outcome_a", "outcome_b",
+    )  # fmt: skip
+    with opened_services(options) as services:
+        more = ("sql_a", "sql_b", "flags") if options.json else ()
+        rows = [{"name": vote["id"], **{key: vote[key] for key in (*kept, *more)}} for vote in services.store.votes(options.filtered)]
+    as_lines = "\n".join("  ".join(str(value) for value in row.values()) for row in rows)
+    show(json.dumps(rows, ensure_ascii=False, indent=1) if options.json else as_lines)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from nl2sql_arena.votes import exports
+
+    with opened_services(options) as services:
+        found = exports.rows(services.store.votes(options.filtered), options.profile, services.databases)
+        licences = {name: card.licence for name, card in services.cards.items()}
+    path, count = exports.write(found, options.format, options.out, options.profile, options.filtered, licences)
+    show(f"{count} rows in {path}")
+
+
+def _erase(options: argparse.Namespace) -> None:
+    with opened_services(options) as services:
+        count = services.store.erase(options.voter)
+    if not count:
+        raise BadInput(f"The voter '{options.voter}' left nothing here; check the id.")
+    show(f"Erased: {count} {'battle' if count == 1 else 'battles'} with all events.")
