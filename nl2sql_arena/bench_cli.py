@@ -15,9 +15,10 @@ from nl2sql_arena.errors import BadInput
 from nl2sql_arena.terminal import add, log, models_of, opened_services, rows_of, settings_of, show, whole_number
 
 if TYPE_CHECKING:
+    from nl2sql_arena.benchmark import metrics
     from nl2sql_arena.benchmark.files import Dataset
     from nl2sql_arena.benchmark.runner import Result
-    from nl2sql_arena.benchmark.runs import Measured
+    from nl2sql_arena.benchmark.runs import Measured, StoredRun
     from nl2sql_arena.difficulty import Axis
     from nl2sql_arena.services import Services
 
@@ -46,6 +47,18 @@ def commands(commands: Any) -> None:
     )  # fmt: skip
     run.add_argument("--json", action="store_true")
     add(bench, "runs", _bench_runs, "list the runs that are kept, newest first").add_argument("--json", action="store_true")
+    written = add(bench, "report", _bench_report, "a kept run as a written report: HTML, Markdown or JSON")
+    written.add_argument("run", nargs="?", default="", help="a run's name or file (default: the latest whole one)")
+    written.add_argument(
+        "--out", type=Path, help="a .html file that needs nothing else, or a .md file (default: Markdown to standard output)"
+    )
+    written.add_argument("--axis", default="spider", choices=list(AXES), help="whose levels of difficulty (default: spider)")
+    written.add_argument("--study", action="store_true", help="under the headings of a paper")
+    written.add_argument("--json", action="store_true", help="the same numbers")
+    compared = add(bench, "compare", _bench_compare, "two runs of the same questions: what was gained and lost, by question")
+    compared.add_argument("before", help="a run's name or file")
+    compared.add_argument("after", help="a later run's name or file")
+    compared.add_argument("--json", action="store_true")
     score = add(bench, "score", _bench_score, "score stored predictions, without a model, under several rules at once")
     judged = score.add_mutually_exclusive_group(required=True)
     judged.add_argument(
@@ -214,6 +227,80 @@ def _bench_runs(options: argparse.Namespace) -> None:
     for each in found:
         models = " against ".join(each.titles.values())
         show(f"{each.name}  {each.at}  {each.dataset} ({each.split}, data {each.dataset_hash}), {each.questions} questions: {models}")
+
+
+def _bench_report(options: argparse.Namespace) -> None:
+    from nl2sql_arena.benchmark import document, metrics, report, runs, study
+
+    out: Path | None = options.out
+    if out and out.suffix not in (".html", ".md"):
+        raise BadInput(f"--out {out} is neither .html nor .md; name a file of one of them.")
+    run = _kept(options, options.run)
+    with opened_services(options) as services:
+        about = report.told(
+            run, options.axis, _clauses(services, metrics.queries(run.results)), runs.read_passes(run.path) if run.path else {}
+        )
+    if options.json:
+        show(json.dumps(report.as_json(about), ensure_ascii=False, indent=1))
+        return
+    made = study.study(about) if options.study else report.report(about)
+    if out is None:
+        show(document.markdown(made).rstrip("\n"))
+        return
+    try:
+        out.write_text(document.html(made) if out.suffix == ".html" else document.markdown(made), encoding="utf-8")
+    except OSError as problem:
+        raise BadInput(f"{out} cannot be written ({problem.strerror}); name another file after --out.") from problem
+    log(f"Written to {out}.")
+
+
+def _kept(options: argparse.Namespace, name: str) -> "StoredRun":
+    """The kept run of that name or file, else the latest. Raises BadInput."""
+    from nl2sql_arena.benchmark import runs
+
+    folders = settings_of(options).data / "runs", runs.SHIPPED
+    run = runs.find(name, *folders) if name else runs.latest(*folders)
+    if run is None:
+        raise BadInput("There is no whole run yet; make one with `bench run`.")
+    return run
+
+
+def _clauses(services: "Services", queries: "Sequence[tuple[str, str]]") -> "metrics.Read":
+    """The clauses of the queries on databases that are here; those of others are not compared."""
+    return services.clauses([(db, sql) for db, sql in queries if db in services.databases])
+
+
+def _bench_compare(options: argparse.Namespace) -> None:
+    from nl2sql_arena.benchmark import changes, metrics
+
+    before, after = _kept(options, options.before), _kept(options, options.after)
+    found = changes.between(before, after)
+    if options.json:
+        rows = [
+            {
+                "before": each.before,
+                "after": each.after,
+                "paired": metrics.as_json(each.paired),
+                "gains": [_question(pair) for pair in each.gains],
+                "losses": [_question(pair) for pair in each.losses],
+            }
+            for each in found
+        ]
+        show(json.dumps({"before": before.measured.name, "after": after.measured.name, "models": rows}, ensure_ascii=False, indent=1))
+        return
+    for each in found:
+        change = each.paired.difference
+        points = f"{100 * change.value:+.1f} points ({100 * change.low:+.1f} to {100 * change.high:+.1f}) on {each.paired.n} questions"
+        who = each.after if each.before == each.after else f"{each.after} after {each.before}"
+        show(f"{who}: {points if each.paired.n else 'no question that both scored'}, McNemar's exact p {each.paired.p:.3f}")
+        for word, pairs in (("gained", each.gains), ("lost", each.losses)):
+            show(f"  {word}: {len(pairs)}")
+            for pair in pairs:
+                show(f"    {pair[1].example.id}: {pair[1].example.question}")
+
+
+def _question(pair: "tuple[Result, Result]") -> dict[str, str]:
+    return {"id": pair[1].example.id, "db": pair[1].example.db, "question": pair[1].example.question}
 
 
 def _abstention(results: "Sequence[Result]", model: str) -> dict[str, int]:

@@ -1,0 +1,169 @@
+"""A kept run as a report: the same numbers as the run, examples by rule, and no word on real models from a run of minis."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import plotly.graph_objects as go
+import pytest
+
+from nl2sql_arena import cli
+from nl2sql_arena.benchmark import document, figures, metrics, report, runner, runs, study
+from nl2sql_arena.benchmark.document import Code, Document, Picture, Points, Section, Table, Text
+from nl2sql_arena.benchmark.report import Told
+from nl2sql_arena.benchmark.runs import StoredRun
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.services import Services
+from nl2sql_arena.settings import Settings
+from tests.use_cases.scripted_models import BASELINE, LEFT, RIGHT
+
+PAGE = Document(
+    "A < B",
+    "said of `a|b`",
+    (Section("One", (Text("**bold** & [a link](https://example.org/x)"), Points(("first", "second")),
+                     Table(("x", "y"), (("1|2", "<b>"),), "a caption"), Code("SELECT '<'", "sql"), Picture(go.Figure()))),),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(shared: Services, tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
+    examples = [example for db in ("shop", "clinic") for example in shared.examples(db, "dev")[:9]]
+    about = runs.measured(shared, [LEFT, RIGHT, BASELINE], examples, "shop,clinic", "dev", "a test machine", "the first 9 of each")
+    folder = tmp_path_factory.mktemp("runs")
+    list(runs.kept(folder, about, runner.run(shared, [LEFT, RIGHT, BASELINE], examples, again=True)))
+    return runs.find(about.name, folder)
+
+
+@pytest.fixture(scope="module")
+def about(shared: Services, run: StoredRun) -> Told:
+    return report.told(run, "spider", shared.clauses(metrics.queries(run.results)), {})
+
+
+def test_markdown_keeps_what_is_marked_and_leaves_pictures_out() -> None:
+    text = document.markdown(PAGE)
+    assert text.startswith("# A < B\n\nsaid of `a|b`\n\n## One\n\n**bold** & [a link](https://example.org/x)\n\n- first\n- second\n")
+    assert "| 1\\|2 | <b> |\n\na caption\n\n```sql\nSELECT '<'\n```" in text
+    assert "plotly" not in text
+
+
+def test_a_page_needs_nothing_from_elsewhere_and_lets_no_text_be_markup() -> None:
+    page = document.html(PAGE)
+    assert "<h1>A &lt; B</h1>" in page
+    assert "<code>a|b</code>" in page
+    assert '<b>bold</b> &amp; <a href="https://example.org/x">a link</a>' in page
+    assert "<td>&lt;b&gt;</td>" in page
+    assert "<pre><code>SELECT &#x27;&lt;&#x27;</code></pre>" in page
+    assert "<script src" not in page
+    assert "<link" not in page
+    assert page.count("* plotly.js v") == 1
+
+
+def test_a_report_says_what_was_measured_and_has_the_numbers_of_the_run(about: Told, run: StoredRun) -> None:
+    text = document.markdown(report.report(about))
+    measured = run.measured
+    for said in (measured.dataset_hash, "a test machine", "the first 9 of each", measured.contestants[0].revision, measured.name):
+        assert said in text
+    share = figures.accuracy(run.results)[LEFT]["all"]
+    assert f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f}) of {share.n}" in text
+    assert "It says nothing about Phi-2 or SQLCoder".lower() in text.lower()
+
+
+def test_examples_of_disagreement_are_the_first_by_id_of_each_level(about: Told) -> None:
+    shown = [block.text for block in report.disagreements(about) if isinstance(block, Text) and block.text.startswith(("shop", "clinic"))]
+    ids = [text.split(" ", 1)[0] for text in shown]
+    assert ids
+    assert len(ids) == len(set(ids))
+    wrong = {r.example.id for r in about.results if r.level and r.score.value == 0.0}
+    assert set(ids) <= wrong
+    counted = [block.text for block in report.disagreements(about) if isinstance(block, Text) and block.text.startswith("**")]
+    pair = figures.paired(about.results, LEFT, RIGHT)["all"]
+    assert [f": {n} of {pair.n} questions." in text for n, text in zip((pair.only_a, pair.only_b, pair.neither), counted, strict=True)] == [
+        True
+    ] * 3
+
+
+def test_the_numbers_as_json_are_plain_and_complete(about: Told) -> None:
+    found = json.loads(json.dumps(report.as_json(about), allow_nan=False))
+    assert set(found["models"]) == set(about.titles)
+    assert [(pair["a"], pair["b"]) for pair in found["pairs"]] == [(LEFT, RIGHT), (LEFT, BASELINE), (RIGHT, BASELINE)]
+    assert found["run"]["dataset_hash"] == about.run.measured.dataset_hash
+
+
+def test_passes_stand_in_the_report_where_they_were_made(about: Told) -> None:
+    assert report.passes(about) == ()
+    share = {"value": 0.5, "low": 0.1, "high": 0.9, "n": 4}
+    luck = {"seeds": [1, 2], "models": {LEFT: {"plain": share, "stricter": share, "held": 2, "lucky": [{}], "unproven": []}}}
+    drop = {"n": 4, "before": share, "after": share, "drop": share | {"value": -0.25}, "p": 0.5, "p_holm": 1.0}
+    guises = {"slices": {"typos": {"about": "a typo for every eight words", "models": {LEFT: drop}}}}
+    times = {"repeats": 3, "models": {LEFT: {"r_ves": {"all": share}, "ceiling": share | {"value": None}}}}
+    made = report.passes(replace(about, passes={"variants": luck, "robustness": guises, "efficiency": times}))
+    rows = [block.rows[0] for block in made if isinstance(block, Table)]
+    title = about.titles[LEFT]
+    assert rows[0] == (title, "50 % (10 to 90) of 4", "50 % (10 to 90) of 4", "1", "2")
+    assert rows[1][:3] == ("a typo for every eight words", title, "4")
+    assert rows[1][5:] == ("-25.0 (+10.0 to +90.0)", "1.000")
+    assert rows[2] == (title, "0.50 (n=4)", "none")
+
+
+def test_a_study_fills_every_heading_and_concludes_nothing_from_minis(about: Told) -> None:
+    written = study.study(about)
+    titles = (
+        "Abstract; Existing comparisons, and why their figures do not compare; Corrections of common claims; "
+        "Metrics, and reasons for them; Set-up; Results by level; Results by feature; Outcomes, form, effort; "
+        "Robustness, luck and efficiency; Strengths and weaknesses, with examples; Discussion; Threats to validity; "
+        "Open challenges; Conclusion; BibTeX"
+    )
+    assert [section.title for section in written.sections] == titles.split("; ")
+    assert all(section.blocks for section in written.sections)
+    (conclusion,) = next(section for section in written.sections if section.title == "Conclusion").blocks
+    assert conclusion == Text(study.NEEDS_REAL)
+
+
+def test_a_study_of_real_models_concludes_by_the_paired_interval(about: Told) -> None:
+    contestants = tuple(replace(each, kind="real") if each.kind == "mini" else each for each in about.run.measured.contestants)
+    real = replace(about, run=replace(about.run, measured=replace(about.run.measured, contestants=contestants)))
+    (conclusion, *_) = next(section for section in study.study(real).sections if section.title == "Conclusion").blocks
+    assert isinstance(conclusion, Text)
+    pair = figures.paired(about.results, LEFT, RIGHT)["all"]
+    settled = pair.difference.low > 0 or pair.difference.high < 0
+    assert ("has more questions right than" if settled else "are not told apart") in conclusion.text
+    assert f"n={pair.n}" in conclusion.text
+
+
+def test_real_models_and_minis_are_never_in_one_report(run: StoredRun) -> None:
+    first, *others = run.measured.contestants
+    mixed = replace(run, measured=replace(run.measured, contestants=(replace(first, kind="real"), *others)))
+    with pytest.raises(BadInput, match="mixes real models and minis"):
+        report.told(mixed, "spider", {}, {})
+
+
+def test_a_run_without_an_answer_is_no_report(run: StoredRun) -> None:
+    with pytest.raises(BadInput, match="no answer yet"):
+        report.told(replace(run, results=()), "spider", {}, {})
+
+
+def test_an_ended_run_says_so(about: Told) -> None:
+    ended = replace(about, run=replace(about.run, results=about.run.results[:5]), results=about.results[:5])
+    assert "ended early" in report.report(ended).lead
+
+
+def test_the_commands_write_a_page_and_compare(
+    run: StoredRun, tmp_path: Path, arena_settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run.path
+    monkeypatch.setenv("ARENA_DATA", str(arena_settings.data))
+    later = tmp_path / "later.jsonl"
+    text = run.path.read_text(encoding="utf-8").replace(run.measured.name, "later-run", 1)
+    later.write_text(text, encoding="utf-8")
+    page = tmp_path / "report.html"
+    cli.main(["bench", "report", str(run.path), "--study", "--out", str(page)])
+    assert page.read_text(encoding="utf-8").count("<h2>") == 15
+    cli.main(["bench", "compare", str(run.path), str(later), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["after"] == "later-run"
+    assert [(each["after"], each["gains"], each["losses"]) for each in found["models"]] == [
+        (name, [], []) for name in (LEFT, RIGHT, BASELINE)
+    ]
+    with pytest.raises(SystemExit):
+        cli.main(["bench", "report", str(run.path), "--out", str(tmp_path / "report.pdf")])
+    assert "neither .html nor .md" in capsys.readouterr().err
