@@ -4,17 +4,20 @@ A card may have a `[fallback]` table: while the adapter that it names has no wei
 """
 
 import hashlib
+import ipaddress
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import SplitResult, urlsplit
 
 from nl2sql_arena.errors import BadCard
 from nl2sql_arena.prompts import FORMATS
-from nl2sql_arena.types import Dialect, Generation, Kind, ModelCard, Weights
+from nl2sql_arena.types import Api, Dialect, Generation, Kind, ModelCard, Server, Weights
 
 CARD = "card.toml"
-TABLES = ("base", "adapter", "generation", "fallback")
+TABLES = ("base", "adapter", "generation", "fallback", "server")
 
 
 def load(models: Path) -> dict[str, ModelCard]:
@@ -50,7 +53,10 @@ def read(path: Path) -> ModelCard:
         if value not in allowed
     ]
     numbers = {"context": card.context, "max_new_tokens": card.generation.max_new_tokens, "num_beams": card.generation.num_beams}
+    if card.server:
+        numbers |= {"server.concurrency": card.server.concurrency, "server.seconds": card.server.seconds}
     wrong += [f"{key} = {value!r}, not a whole number above 0" for key, value in numbers.items() if type(value) is not int or value < 1]
+    wrong += _wrong_server(card)
     if wrong:
         raise BadCard(f"{path} says {'; '.join(wrong)}.")
     return card
@@ -58,8 +64,10 @@ def read(path: Path) -> ModelCard:
 
 def _card(fields: dict[str, Any]) -> ModelCard:
     adapter = fields.pop("adapter", None)
+    server = fields.pop("server", None)
     return ModelCard(
         **{key: value for key, value in fields.items() if key not in ("base", "generation", "learned")},
+        server=Server(**server) if server else None,
         base=Weights(**fields["base"]),
         adapter=Weights(**adapter) if adapter else None,
         generation=Generation(**fields.get("generation", {})),
@@ -67,12 +75,85 @@ def _card(fields: dict[str, Any]) -> ModelCard:
     )
 
 
+def _wrong_server(card: ModelCard) -> list[str]:
+    """What is wrong with where a card's model answers. A value that may be a key is never repeated."""
+    server = card.server
+    if (card.backend == "endpoint") != (server is not None):
+        return ["backend = 'endpoint' without a [server] table, or one without the other"]
+    if server is None:
+        return []
+    wrong = []
+    parts = _address(server.url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        wrong.append("a server.url that is not like http://127.0.0.1:8080/v1")
+    elif "@" in parts.netloc:
+        wrong.append("a server.url that holds a name or password; name the variable of a key as server.key_variable")
+    elif server.key_variable and parts.scheme == "http" and not _is_near(parts.hostname):
+        wrong.append("a server.url that would send the key unencrypted; write https")
+    if server.api not in get_args(Api):
+        wrong.append(f"server.api = {server.api!r}, not one of {', '.join(get_args(Api))}")
+    if not isinstance(server.model, str) or not server.model.strip():
+        wrong.append("an empty server.model, which must be the model's id on the server")
+    if not isinstance(server.key_variable, str) or not re.fullmatch(r"(?:[A-Z_][A-Z0-9_]{0,63})?", server.key_variable):
+        wrong.append("a server.key_variable that is no name of an environment variable, such as MY_SERVER_KEY")
+    if card.adapter or card.generation.num_beams > 1:
+        wrong.append("an adapter or beams, which cannot be asked of a server")
+    return wrong
+
+
+def _address(url: Any) -> SplitResult | None:
+    """None for what is no address."""
+    if not isinstance(url, str):
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for what is no number
+    except ValueError:
+        return None
+    return parts
+
+
+def host(card: ModelCard) -> str:
+    """`name:port` of the server that a card's model answers on; empty for a model of this process."""
+    return urlsplit(card.server.url).netloc if card.server else ""
+
+
+def elsewhere(card: ModelCard) -> str:
+    """The host that gets question, schema and values when it is another machine than this one; else empty."""
+    return host(card) if card.server and not _is_here(urlsplit(card.server.url).hostname or "") else ""
+
+
+def _is_here(name: str) -> bool:
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    address = _ip(name)
+    return address is not None and (address.is_loopback or address.is_unspecified)
+
+
+def _is_near(name: str) -> bool:
+    """Whether that is this machine or one of a private network."""
+    address = _ip(name)
+    return _is_here(name) or "." not in name or name.endswith((".local", ".internal")) or (address is not None and address.is_private)
+
+
+def _ip(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
+
+
 def has_weights(folder: Path) -> bool:
     return folder.is_dir() and any(folder.glob("*.safetensors"))
 
 
 def revision(card: ModelCard, models: Path) -> str:
-    """What distinguishes these very weights: a hash of local files, else the pinned revisions, else `unpinned`."""
+    """What distinguishes these very weights: a hash of local files, else the pinned revisions, else `unpinned`.
+
+    Of a server's weights nothing is known but what the card says.
+    """
+    if card.server:
+        return f"{card.base.revision or 'unpinned'}: {card.server.model} at {host(card)} ({card.server.api})"
     marks = []
     for weights in (card.base, card.adapter):
         if weights is None:

@@ -147,9 +147,12 @@ class Engine:
 
     def _judged(self, request: Request, completion: Completion, prompt: Prompt, limits: Limits) -> tuple[Prepared, Execution]:
         path = self.database(request.db).path()
-        prepared = self._sandbox.prepare(path, completion.text, self._cards[request.model].dialect, prompt.stop)
+        card = self._cards[request.model]
+        # A chat model may open its answer with what ends others' answers; its backend has cut it already.
+        stop = () if card.server and card.server.api == "chat" else prompt.stop
+        prepared = self._sandbox.prepare(path, completion.text, card.dialect, stop)
         if completion.finish_reason == "length":
-            cap = self._cards[request.model].generation.max_new_tokens
+            cap = card.generation.max_new_tokens
             return prepared, Execution("cut", message=f"The answer was cut at the cap of {cap} tokens.")
         if prepared.abstained:
             return prepared, Execution("abstained", message="The model says that it does not know.")

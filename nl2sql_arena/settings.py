@@ -87,5 +87,10 @@ def _port(text: str) -> int:
     raise BadInput(f"PORT is '{text}'; set it to a number from 0 to 65535.")
 
 
+def secret(variable: str, environment: Mapping[str, str] = os.environ) -> str:
+    """A key that the environment holds, read where it is used and kept nowhere; empty when it is not set."""
+    return environment.get(variable, "").strip()
+
+
 def is_windows() -> bool:
     return sys.platform == "win32"

@@ -13,6 +13,7 @@ LEVELS: tuple[Level, ...] = ("easy", "medium", "hard", "extra")
 Category = Literal["filter", "aggregate", "group", "order", "join", "ratio", "date", "nested", "set_operation", "window"]
 Dialect = Literal["duckdb", "postgres", "sqlite"]
 Kind = Literal["real", "mini", "baseline"]
+Api = Literal["completions", "chat"]
 FinishReason = Literal["stop", "length", "cancelled"]
 Outcome = Literal["ok", "empty", "error", "timeout", "memory", "refused", "cut", "abstained", "infrastructure"]
 ErrorKind = Literal["syntax", "catalog", "type", "other"]
@@ -95,8 +96,24 @@ class Generation:
 
 
 @dataclass(frozen=True)
+class Server:
+    """Where a model answers that runs in another process: an OpenAI-compatible server.
+
+    `url` goes up to and with its `/v1`, `model` is the id that it knows the model by. `key_variable` names the environment variable that
+    holds the key, never the key. At most `concurrency` requests are open at once; a whole answer may take `seconds`.
+    """
+
+    url: str
+    model: str
+    api: Api = "completions"
+    key_variable: str = ""
+    concurrency: int = 4
+    seconds: int = 120
+
+
+@dataclass(frozen=True)
 class ModelCard:
-    """One contestant, as `models/<name>/card.toml` states it.
+    """One contestant, as `models/<name>/card.toml` states it; with a `server`, `base` only names what that holds.
 
     `training_prompt_hash` is of the prompt that weights made here have learned; `download_gb` about what the hub sends, 0 if not known.
     `learned` are the only databases that it knows (empty: made for any), `unlearned` says how it did on one that it had not learned.
@@ -120,6 +137,7 @@ class ModelCard:
     download_gb: int = 0
     learned: tuple[str, ...] = ()
     unlearned: str = ""
+    server: Server | None = None
 
 
 @dataclass(frozen=True)

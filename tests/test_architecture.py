@@ -26,6 +26,7 @@ HOMES = {
     "transformers": ("backends/local", "training/"),
     "peft": ("backends/local", "training/"),
     "gradio": ("ui/",),
+    "httpx": ("backends/endpoint",),
     "duckdb": ("database.py", "worker.py", "execution.py", "vetting.py", "intake.py"),
     "sqlalchemy": ("votes/",),
     "sqlglot": ("sql.py", "difficulty.py", "clauses.py", "golds.py", "ddl.py", "mending.py", "rewriting.py", "published/", "training/"),

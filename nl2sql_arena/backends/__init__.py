@@ -55,6 +55,7 @@ def _entry(module: str, function: str) -> Loader:
 
 
 BACKENDS: dict[str, Loader] = {
+    "endpoint": _entry("endpoint", "load"),
     "local": _entry("local", "load"),
     "rules": _entry("rules", "load"),
     "scripted": _entry("scripted", "load"),

@@ -13,6 +13,7 @@ from nl2sql_arena.backends import BACKENDS, Backend
 from nl2sql_arena.errors import BadCard, ModelUnavailable
 from nl2sql_arena.types import Generation, GenerationRequest, Prompt
 from tests import tiny
+from tests.backends.stand_in import StandIn
 
 SCHEMA = "customers(id int, name text, city text)\norders(id int, customer_id int > customers, total num)\n-- "
 ANSWERS = {"how many orders ?": "SELECT count(*) FROM orders WHERE total > 10 ORDER BY id", "which city ?": "SELECT city FROM customers"}
@@ -24,6 +25,10 @@ def scripted(models: Path) -> Backend:
     return backends.load(tiny.card("scripted", "answers.json", backend="scripted"), models)
 
 
+def endpoint(models: Path) -> Backend:
+    return backends.load(StandIn(ANSWERS).card("endpoint"), models)
+
+
 def local(models: Path) -> Backend:
     tiny.phi(models / "local")
     return backends.load(tiny.card("local"), models)
@@ -33,8 +38,8 @@ def rules(models: Path) -> Backend:
     return backends.load(tiny.card("rules", backend="rules"), models)
 
 
-MAKERS: dict[str, Callable[[Path], Backend]] = {"scripted": scripted, "local": local, "rules": rules}
-WITHOUT_WEIGHTS = {"rules"}
+MAKERS: dict[str, Callable[[Path], Backend]] = {"scripted": scripted, "local": local, "rules": rules, "endpoint": endpoint}
+WITHOUT_WEIGHTS = {"rules", "endpoint"}
 
 
 @pytest.fixture(scope="module", params=sorted(MAKERS))
