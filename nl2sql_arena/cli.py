@@ -147,6 +147,7 @@ def _inputs(options: argparse.Namespace, field: str) -> Iterator[tuple[Any, str]
 
 
 def _ask(options: argparse.Namespace) -> None:
+    from nl2sql_arena import catalog
     from nl2sql_arena.engine import check_question, refusing_too_long
 
     models = models_of(options)
@@ -157,6 +158,8 @@ def _ask(options: argparse.Namespace) -> None:
         except BadInput as problem:
             raise BadInput(f"Question {identity}: {problem}") from problem
     with opened_services(options) as services:
+        for host in dict.fromkeys(filter(None, (catalog.elsewhere(services.cards[name]) for name in models if name in services.cards))):
+            log(f"Questions and the database's tables and columns go to {host}.")
         # Requests are numbered: two lines may bear the same id, and an id is printed as it was given.
         requests = [Request(str(number), model, options.db, text) for number, (_, text) in enumerate(inputs) for model in models]
         found = services.engine.answers(requests)

@@ -8,24 +8,27 @@ in chained events.
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from nl2sql_arena import arena
+from nl2sql_arena import arena, catalog
 from nl2sql_arena.benchmark.runner import judge
 from nl2sql_arena.engine import Cancelled
-from nl2sql_arena.errors import ArenaError, BadVote
+from nl2sql_arena.errors import ArenaError, BadInput, BadVote
+from nl2sql_arena.prompts import LINKED
 from nl2sql_arena.services import Profile, Services
-from nl2sql_arena.types import WINNERS, Battle, GenerationRequest, Winner
+from nl2sql_arena.types import WINNERS, Answer, Battle, GenerationRequest, Winner
 from nl2sql_arena.ui import render
-from nl2sql_arena.ui.sessions import Round, Sessions
+from nl2sql_arena.ui.sessions import Round, Session, Sessions
 from nl2sql_arena.ui.words import BUTTONS, GOLD, SAID
 
 TICK = 0.08
 BLIND, OPEN = "Blind: names after the vote", "Open: names and live text"
 WRITING = "Both models are writing their SQL and running it…"
+CONSENT = "My questions and this database's tables and columns may go there"
 STOPPED = "Stopped, and nothing was recorded; ask again when you like."
 UNEXPECTED = "Something failed on our side, and nothing was counted; ask again. The server's log has the details."
 log = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ class ArenaTab:
                 self._examples(names[0]), value=None, label="Example questions", elem_id="example", scale=4, min_width=260
             )
         self.notice = gr.HTML(self._notice(names[0]), elem_id="notice", padding=False)
+        self.consent = gr.Checkbox(label=CONSENT, elem_id="consent") if self._hosts(self.profile.models) else None
         with gr.Row(elem_id="ask-row"):
             self.question = gr.Textbox(
                 next(iter(self._examples(names[0])), ""),
@@ -127,6 +131,8 @@ class ArenaTab:
         limits: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": self.concurrency}
         asked = begun.success(self.on_ask, inputs, [self.sql_a, self.sql_b], **private, **limits)
         asked.then(self.on_results, None, shown, **instant)
+        if self.consent:
+            self.consent.change(self.on_consent, self.consent, None, **instant)
         self.stop.click(self.on_stop, None, self.status, **instant)
         retrying = self.retry.click(self.on_retrying, None, [self.status, self.retry, self.stop], trigger_mode="once", **instant)
         retried = retrying.success(self.on_retry, None, [self.sql_a, self.sql_b], **private, **limits)
@@ -143,7 +149,35 @@ class ArenaTab:
         found = database.schema()
         return render.schema(found, {table.name: database.preview(table.name) for table in found.tables})
 
+    def _hosts(self, models: Iterable[str]) -> str:
+        """The other machines that these models answer on."""
+        return ", ".join(dict.fromkeys(filter(None, (catalog.elsewhere(self.cards[name]) for name in models if name in self.cards))))
+
     def _notice(self, db: str) -> str:
+        return self._sent() + self._unlearned(db)
+
+    def _sent(self) -> str:
+        """What leaves this machine, and whereto."""
+        away = [card for name in self.profile.models if catalog.elsewhere(card := self.cards[name])]
+        if not away:
+            return ""
+        values = ", and stored values that a question names" if any(card.format in LINKED for card in away) else ""
+        titles = ", ".join(card.title for card in away)
+        return render.note(
+            f"{titles}: questions go to {self._hosts(self.profile.models)}, with this database's tables and columns and what is written "
+            f"about them{values}. No other rows are sent, and the answers run here.",
+            "warn",
+        )
+
+    def _check_consent(self, session: Session, models: tuple[str, str]) -> None:
+        """Raises BadInput when a question would leave this machine without leave."""
+        if not session.may_send and (hosts := self._hosts(models)):
+            raise BadInput(f"A model that you chose answers on {hosts}; allow that above the question, or choose others.")
+
+    def on_consent(self, given: bool, request: gr.Request) -> None:
+        self.sessions.of(request.session_hash).may_send = given
+
+    def _unlearned(self, db: str) -> str:
         """What to expect on a database that none of this page's models has learned; nothing on one that some know."""
         cards = [card for name in self.profile.models if (card := self.cards[name]).kind != "baseline"]
         if not cards or not all(card.learned and db not in card.learned for card in cards):
@@ -183,6 +217,7 @@ class ArenaTab:
             asked = session.begin() if session.round.ask or session.round.ended else session.round
         yield "", ""
         try:
+            self._check_consent(session, (first, second))
             asked.ask = arena.new_ask(self.services, self.profile, question, db, (first, second), mode != OPEN, session.voter)
             stopped = asked.stop.is_set
             if self.streams and not asked.ask.blind:
@@ -306,8 +341,8 @@ class ArenaTab:
             self.status: self._status(asked),
             self.title_a: render.side_title("A", cards[0]),
             self.title_b: render.side_title("B", cards[1]),
-            self.table_a: render.result(battle.a.execution) if battle else "",
-            self.table_b: render.result(battle.b.execution) if battle else "",
+            self.table_a: self._result(battle.a, bool(named)) if battle else "",
+            self.table_b: self._result(battle.b, bool(named)) if battle else "",
             self.strip: _strip(battle) if battle else "",
             self.reveal: "",
             self.gold: "",
@@ -316,6 +351,11 @@ class ArenaTab:
             self.stop: gr.update(interactive=working and self.streams),
         }
         return update | {button: gr.update(interactive=open_for_vote) for button in self.buttons.values()}
+
+    def _result(self, answer: Answer, named: bool) -> str:
+        """A side's table. What a server says of its failure may name model and host, so it waits for the names."""
+        is_telling = not named and answer.outcome == "infrastructure" and self.cards[answer.model].server is not None
+        return render.result(replace(answer.execution, message="") if is_telling else answer.execution)
 
     def _status(self, asked: Round) -> str:
         if asked.at_work:

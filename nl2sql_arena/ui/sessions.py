@@ -42,6 +42,8 @@ class Session:
     """One open page. `lock` makes vote and ask of the same page take turns."""
 
     voter: str
+    may_send: bool = False
+    """Whether questions and schemas may go to the other hosts that the page names."""
     round: Round = field(default_factory=Round)
     bench: Bench = field(default_factory=Bench)
     lock: threading.Lock = field(default_factory=threading.Lock)
