@@ -1,7 +1,7 @@
 """`python -m nl2sql_arena ...`: results on standard output, progress on standard error, exit 0 unless the command itself fails.
 
 Databases, models and figures are imported by the commands that use them, so that help and mistakes are answered at once. The commands of
-the benchmark are in `bench_cli`, those of votes in `vote_cli`.
+the benchmark are in `bench_cli`, those of contestants in `model_cli`, those of votes in `vote_cli`.
 """
 
 import argparse
@@ -14,9 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nl2sql_arena import bench_cli, vote_cli
+from nl2sql_arena import bench_cli, model_cli, vote_cli
 from nl2sql_arena.errors import ArenaError, BadInput
-from nl2sql_arena.terminal import DB_HELP, add, log, models_of, opened_services, rows_of, settings_of, show, whole_number
+from nl2sql_arena.terminal import DB_HELP, add, listed, log, models_of, opened_services, rows_of, settings_of, show, whole_number
 from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
 
 if TYPE_CHECKING:
@@ -53,14 +53,13 @@ def parser() -> argparse.ArgumentParser:
     sql.add_argument("--db", required=True, help=DB_HELP)
     _text_or_lines(sql, "sql")
 
-    models = commands.add_parser("models", help="list contestants").add_subparsers(required=True, metavar="COMMAND")
-    add(models, "list", _models, "the contestants").add_argument("--json", action="store_true")
     database = commands.add_parser("db", help="list databases, show a schema").add_subparsers(required=True, metavar="COMMAND")
     add(database, "list", _databases, "the databases").add_argument("--json", action="store_true")
     shown = add(database, "schema", _schema, "one database's schema")
     shown.add_argument("name")
     shown.add_argument("--json", action="store_true")
 
+    model_cli.commands(commands)
     bench_cli.commands(commands)
     vote_cli.commands(commands)
     _training(commands)
@@ -231,30 +230,13 @@ def _execution_text(row: dict[str, Any]) -> str:
     return "\n".join(lines) + f"\n({count})"
 
 
-def _list(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
-    show(
-        json.dumps(rows, ensure_ascii=False, indent=1)
-        if options.json
-        else "\n".join("  ".join(str(v) for v in row.values()) for row in rows)
-    )
-
-
-def _models(options: argparse.Namespace) -> None:
-    with opened_services(options) as services:
-        rows = [
-            {"name": card.name, "title": card.title, "kind": card.kind, "licence": card.licence, "revision": services.revision(card.name)}
-            for card in services.cards.values()
-        ]
-        _list(rows, options)
-
-
 def _databases(options: argparse.Namespace) -> None:
     rows = []
     with opened_services(options) as services:
         for name, database in services.databases.items():
             tables, questions = database.schema().tables, len(database.examples())
             rows.append({"name": name, "tables": len(tables), "rows": sum(t.row_count for t in tables), "questions": questions})
-    _list(rows, options)
+    listed(rows, options.json)
 
 
 def _schema(options: argparse.Namespace) -> None:

@@ -91,5 +91,11 @@ def show(text: str) -> None:
     sys.stdout.flush()
 
 
+def listed(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Rows as a JSON array, or a line each."""
+    as_lines = "\n".join("  ".join(str(value) for value in row.values()) for row in rows)
+    show(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else as_lines)
+
+
 def log(line: str) -> None:
     sys.stderr.write(line + "\n")

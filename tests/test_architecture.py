@@ -16,9 +16,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "settings", "sampledata", "wire", "__version__"),
     ("schema", "linking", "prompts", "sql", "difficulty", "clauses", "compare", "golds", "stats", "explain", "ddl", "mending", "rewriting"),
-    ("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox", "hardware", "backends", "published", "votes"),
-    ("engine", "services", "arena", "benchmark", "training"),
-    ("ui", "terminal", "bench_cli", "vote_cli", "cli", "__main__"),
+    ("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox", "hardware", "hub", "backends", "published", "votes"),
+    ("engine", "services", "arena", "adding", "benchmark", "training"),
+    ("ui", "terminal", "bench_cli", "model_cli", "vote_cli", "cli", "__main__"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 HOMES = {

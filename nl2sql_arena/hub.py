@@ -1,0 +1,91 @@
+"""The few questions that are put to the hub about a repository of weights, with its errors as sentences. Weights are fetched elsewhere."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from nl2sql_arena.errors import BadInput, ModelUnavailable
+
+SECONDS = 10.0
+OFFLINE = "the hub cannot be reached; go online and run this again"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository at one revision: its files with their sizes in bytes (0: not told), and the licence that its card names."""
+
+    id: str
+    revision: str
+    sizes: dict[str, int]
+    licence: str = ""
+
+
+class Hub:
+    """`endpoint` is another hub's address, for a mirror or a test; empty means what HF_ENDPOINT says, else huggingface.co."""
+
+    def __init__(self, endpoint: str = "") -> None:
+        self._endpoint = endpoint or None
+
+    def repository(self, name: str, revision: str = "") -> Repository:
+        """What lies at a revision (empty: the newest). Raises BadInput for an id that is none and ModelUnavailable."""
+        from huggingface_hub import HfApi
+
+        def ask() -> Any:
+            return HfApi(endpoint=self._endpoint).model_info(name, revision=revision or None, timeout=SECONDS, files_metadata=True)
+
+        info = _answered(name, ask)
+        licence = (info.card_data.get("license") or "") if info.card_data else ""
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+        return Repository(name, info.sha or "", sizes, licence if isinstance(licence, str) else "")
+
+    def json(self, found: Repository, file: str) -> dict[str, Any]:
+        """A small JSON file of a repository; empty where it has none. Raises BadInput and ModelUnavailable."""
+        if file not in found.sizes:
+            return {}
+        from huggingface_hub import hf_hub_download
+
+        path = _answered(found.id, lambda: hf_hub_download(found.id, file, revision=found.revision, endpoint=self._endpoint))
+        try:
+            with open(path, encoding="utf-8") as text:
+                said = json.load(text)
+        except (OSError, ValueError) as problem:
+            raise BadInput(f"{file} of {found.id} cannot be read ({problem}); name another revision.") from problem
+        return said if isinstance(said, dict) else {}
+
+    def reachable(self, seconds: float = 3.0) -> bool:
+        """Whether the hub answers at all within a short time."""
+        from huggingface_hub import HfApi, errors
+
+        try:
+            HfApi(endpoint=self._endpoint).model_info("openai-community/gpt2", timeout=seconds, expand=["sha"])
+        except errors.HfHubHTTPError:
+            return True  # it answered, whatever it thinks of the question
+        except (errors.OfflineModeIsEnabled, _http_error(), OSError):
+            return False
+        return True
+
+
+def _answered(name: str, ask: Any) -> Any:
+    """What the hub says, or a sentence why it does not."""
+    from huggingface_hub import errors
+
+    try:
+        return ask()
+    except errors.HFValidationError as problem:
+        raise BadInput(f"'{name}' is neither a folder here nor an id on the hub, such as microsoft/phi-2; correct it.") from problem
+    except errors.GatedRepoError as problem:
+        raise ModelUnavailable(f"{name} is gated; accept its licence on huggingface.co and run `hf auth login`.") from problem
+    except errors.RevisionNotFoundError as problem:
+        raise BadInput(f"{name} has no such revision on the hub; name another.") from problem
+    except errors.RepositoryNotFoundError as problem:
+        raise BadInput(f"{name} is not on the hub or is private; correct the id or run `hf auth login`.") from problem
+    except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, _http_error(), OSError) as problem:
+        raise ModelUnavailable(f"Nothing is known of {name}: {OFFLINE}.") from problem
+
+
+def _http_error() -> type[Exception]:
+    """The base of what its HTTP library raises, whichever that is."""
+    from huggingface_hub import errors
+
+    found: type[Exception] = vars(errors)["HTTPError"]
+    return found

@@ -1,0 +1,65 @@
+"""`models ...` and `doctor`: list contestants, add and pin them, and say what this machine can run."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+from nl2sql_arena.errors import BadInput
+from nl2sql_arena.prompts import FORMATS
+from nl2sql_arena.terminal import add, listed, opened_services, settings_of, show
+from nl2sql_arena.types import Dialect
+
+
+def commands(commands: Any) -> None:
+    models = commands.add_parser("models", help="list, add and pin contestants").add_subparsers(required=True, metavar="COMMAND")
+    add(models, "list", _list, "the contestants").add_argument("--json", action="store_true")
+    added = add(models, "add", _add, "write a card for a causal language model or a LoRA adapter, and say what was guessed")
+    added.add_argument("weights", metavar="ID-or-PATH", help="an id on the hub, or a folder")
+    added.add_argument("--name", default="", help="the contestant's name (default: the last part of the id)")
+    added.add_argument("--format", default="", choices=["", *FORMATS], metavar="FORMAT", help=f"its prompt: {', '.join(FORMATS)}")
+    added.add_argument("--dialect", default="", choices=["", *get_args(Dialect)], metavar="DIALECT", help="what it writes")
+    added.add_argument("--base", default="", help="the model that an adapter was trained on, if it does not lie where it says")
+    added.add_argument("--kind", default="real", choices=["real", "mini"], help="minis are never compared with real models (default: real)")
+    added.add_argument("--out", type=Path, help="a models folder to write to (default: the project's)")
+    added.add_argument("--json", action="store_true")
+    pinned = add(models, "pin", _pin, "write the hub's newest revisions into cards, so that the same weights are loaded from now on")
+    pinned.add_argument("names", nargs="*", help="contestants (default: all)")
+    pinned.add_argument("--move", action="store_true", help="also where a revision is pinned already")
+    pinned.add_argument("--out", type=Path, help="the models folder that is meant (default: the project's)")
+
+
+def _list(options: argparse.Namespace) -> None:
+    with opened_services(options) as services:
+        rows = [
+            {"name": card.name, "title": card.title, "kind": card.kind, "licence": card.licence, "revision": services.revision(card.name)}
+            for card in services.cards.values()
+        ]
+        listed(rows, options.json)
+
+
+def _add(options: argparse.Namespace) -> None:
+    from nl2sql_arena import adding
+
+    wishes = adding.Wishes(options.name, options.format, options.dialect, options.base, options.kind)
+    added = adding.add(options.weights, _models_folder(options), wishes)
+    if options.json:
+        show(json.dumps({"name": added.card.name, "card": str(added.path), "guessed": list(added.guesses)}, ensure_ascii=False, indent=1))
+        return
+    show(f"{added.card.name}: {added.path}")
+    for guess in added.guesses:
+        show(f"guessed {guess}")
+
+
+def _pin(options: argparse.Namespace) -> None:
+    from nl2sql_arena import adding
+
+    lines = adding.pin(_models_folder(options), tuple(options.names), options.move)
+    show("\n".join(lines) if lines else "Nothing to pin: every card from the hub has its revision.")
+
+
+def _models_folder(options: argparse.Namespace) -> Path:
+    folder: Path = options.out or settings_of(options).models
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {folder}; name one that exists.")
+    return folder
