@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from nl2sql_arena import catalog
 from nl2sql_arena.errors import BadCard, BadInput, ModelUnavailable
 from nl2sql_arena.hub import OFFLINE, Hub
 from nl2sql_arena.prompts import FORMATS
-from nl2sql_arena.types import ModelCard
+from nl2sql_arena.types import Api, ModelCard, Server, Weights
 
 KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"phi-?2[-_]sqlcoder", "phi2-sqlcoder", "sqlite"),
@@ -34,6 +34,9 @@ LICENCES = {"mit": "MIT", "apache-2.0": "Apache-2.0", "cc-by-sa-4.0": "CC BY-SA 
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 CONTEXTS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length", "seq_length")
 SHORT_CONTEXT = 2048
+SERVED_CONTEXT = 4096
+QUANTISED = re.compile(r"(?<![a-z0-9])i?q\d(?:_[a-z0-9]+)*|awq|gptq|fp8|int8|nf4|bf16|fp16", re.IGNORECASE)
+"""How names of served weights state their precision."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,9 @@ class Wishes:
     dialect: str = ""
     base: str = ""
     kind: str = "real"
+    server_model: str = ""
+    api: Api = "completions"
+    key_variable: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,19 +79,20 @@ class Added:
 
 
 def add(named: str, models: Path, wishes: Wishes | None = None, hub: Hub | None = None) -> Added:
-    """Write `models/<name>/card.toml` for a causal language model or a LoRA adapter in a folder or on the hub.
+    """Write `models/<name>/card.toml` for a causal language model or a LoRA adapter in a folder or on the hub, or for a server's model.
 
     Raises BadInput for what cannot be a contestant, with the reason and the next step, and ModelUnavailable when the hub cannot be asked.
     """
     wishes, hub = wishes or Wishes(), hub or Hub()
-    found = _source(named, hub)
-    name = wishes.name or _name(named)
+    served = _served(named, wishes) if named.startswith(("http://", "https://")) else None
+    found = None if served else _source(named, hub)
+    name = wishes.name or _name(served.server.model if served and served.server else named)
     folder = models / name
     if (folder / catalog.CARD).exists():
         raise BadInput(f"There is already a model '{name}'; give the new one another name with --name.")
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,80}", name):
         raise BadInput(f"'{name}' is no name for a model; use small letters, digits, dots and hyphens.")
-    fields, guesses = _fields(found, name, folder, wishes, hub)
+    fields, guesses = _fields(found, name, folder, wishes, hub) if found else _served_fields(served, name, wishes)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / catalog.CARD
@@ -225,6 +232,53 @@ def _fields(found: Source, name: str, folder: Path, wishes: Wishes, hub: Hub) ->
         "licence": licence,
         "download_gb": math.ceil(size / 1e9),
         "notes": "Added by `models add`. " + ("Guessed: " + "; ".join(guesses) + "." if guesses else "Nothing was guessed."),
+    }, guesses
+
+
+def _served(url: str, wishes: Wishes) -> ModelCard:
+    """The model of a server that is meant, with the longest prompt that the server states. Raises BadInput and ModelUnavailable."""
+    from nl2sql_arena.backends import endpoint
+
+    server = Server(url, wishes.server_model or "unknown", wishes.api, wishes.key_variable)
+    card = ModelCard("the new one", "", "real", "", "endpoint", USUAL[0], "duckdb", Weights(""), "", SERVED_CONTEXT, server=server)
+    if wrong := catalog.wrong_server(card):
+        raise BadInput(f"The server would give {wrong[0]}.")
+    listed = endpoint.offered(card)
+    if not wishes.server_model and len(listed) != 1:
+        names = ", ".join(list(listed)[:5]) or "none"
+        raise BadInput(f"The server {catalog.host(card)} lists {len(listed)} models ({names}); name one with --server-model.")
+    model = wishes.server_model or next(iter(listed))
+    return replace(card, server=replace(server, model=model), context=listed.get(model) or 0)
+
+
+def _served_fields(card: ModelCard | None, name: str, wishes: Wishes) -> tuple[dict[str, Any], list[str]]:
+    assert card is not None
+    assert card.server is not None
+    model, guesses = card.server.model, list[str]()
+    named = Source(model, {}, lambda _: {})
+    format_name, dialect = _format(named, named, wishes, guesses)
+    if not card.context:
+        guesses.append(f"context {SERVED_CONTEXT}: the server states none; give it at least that, since some cut longer prompts silently")
+    if quantised := QUANTISED.search(model):
+        guesses.append(f"precision {quantised[0].lower()}: by the name")
+    guesses.append("licence: look it up before you publish answers, and write it into the card")
+    context = card.context or SERVED_CONTEXT
+    server = {"url": card.server.url, "model": model, "api": card.server.api, "key_variable": card.server.key_variable}
+    return {
+        "name": name,
+        "title": f"{name} (on {catalog.host(card)})",
+        "kind": wishes.kind,
+        "family": "not stated",
+        "backend": "endpoint",
+        "format": format_name,
+        "dialect": dialect,
+        "base": {"id": model},
+        "precision": quantised[0].lower() if quantised else "auto",
+        "context": context,
+        "generation": {"max_new_tokens": min(600, max(1, context // 3)), "num_beams": 1},
+        "licence": "not stated",
+        "notes": "Added by `models add`. Guessed: " + "; ".join(guesses) + ".",
+        "server": {key: value for key, value in server.items() if value},
     }, guesses
 
 

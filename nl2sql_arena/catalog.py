@@ -56,7 +56,7 @@ def read(path: Path) -> ModelCard:
     if card.server:
         numbers |= {"server.concurrency": card.server.concurrency, "server.seconds": card.server.seconds}
     wrong += [f"{key} = {value!r}, not a whole number above 0" for key, value in numbers.items() if type(value) is not int or value < 1]
-    wrong += _wrong_server(card)
+    wrong += wrong_server(card)
     if wrong:
         raise BadCard(f"{path} says {'; '.join(wrong)}.")
     return card
@@ -75,7 +75,7 @@ def _card(fields: dict[str, Any]) -> ModelCard:
     )
 
 
-def _wrong_server(card: ModelCard) -> list[str]:
+def wrong_server(card: ModelCard) -> list[str]:
     """What is wrong with where a card's model answers. A value that may be a key is never repeated."""
     server = card.server
     if (card.backend == "endpoint") != (server is not None):

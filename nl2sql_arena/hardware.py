@@ -40,6 +40,28 @@ def detect() -> Device:
     return Device(f"CPU ({platform.machine()}, {os.cpu_count()} cores)", False, False, 4)
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of a device's memory."""
+
+    name: str
+    free: int
+    total: int
+
+
+def memories() -> list[Memory]:
+    """That of this machine, then that of each GPU that is there outside a ZeroGPU call."""
+    import psutil  # type: ignore[import-untyped]  # accelerate brings it
+    import torch
+
+    main = psutil.virtual_memory()
+    found = [Memory("main memory", main.available, main.total)]
+    for number in range(torch.cuda.device_count()):
+        free, total = torch.cuda.mem_get_info(number)
+        found.append(Memory(torch.cuda.get_device_name(number), free, total))
+    return found
+
+
 def on_gpu(generate: Callable[..., Any]) -> Callable[..., Any]:
     """The generator that runs both sides, under one GPU decorator on ZeroGPU; unchanged elsewhere.
 

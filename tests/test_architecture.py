@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "settings", "sampledata", "wire", "__version__"),
     ("schema", "linking", "prompts", "sql", "difficulty", "clauses", "compare", "golds", "stats", "explain", "ddl", "mending", "rewriting"),
     ("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox", "hardware", "hub", "backends", "published", "votes"),
-    ("engine", "services", "arena", "adding", "benchmark", "training"),
+    ("engine", "services", "arena", "adding", "doctor", "benchmark", "training"),
     ("ui", "terminal", "bench_cli", "model_cli", "vote_cli", "cli", "__main__"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

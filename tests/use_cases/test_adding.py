@@ -17,8 +17,9 @@ from nl2sql_arena.adding import Wishes
 from nl2sql_arena.errors import ArenaError, BadCard, BadInput, ModelUnavailable
 from nl2sql_arena.hub import Hub
 from nl2sql_arena.settings import ROOT
-from nl2sql_arena.types import Generation, GenerationRequest, Prompt, Weights
+from nl2sql_arena.types import Generation, GenerationRequest, Prompt, Server, Weights
 from tests import tiny
+from tests.backends.stand_in import StandIn
 
 SHA = "a" * 40
 PHI = {"model_type": "phi", "architectures": ["PhiForCausalLM"], "max_position_embeddings": 2048}
@@ -309,3 +310,40 @@ def test_the_command_says_where_the_card_is_and_what_it_guessed(
     assert (said["name"], len(said["guessed"])) == ("again", 2)
     with pytest.raises(SystemExit, match="There is no folder"):
         cli.main(["models", "pin", "--out", str(tmp_path / "nowhere")])
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    found = StandIn({"which?": "SELECT 2"}, listed=[{"id": "sqlcoder-7b-2.Q4_K_M.gguf", "owned_by": "llamacpp", "meta": {"n_ctx": 3000}}])
+    yield found
+    found.close()
+
+
+def test_the_only_model_of_a_server_gets_a_card_that_answers(server: StandIn, models: Path) -> None:
+    added = adding.add(server.url, models)
+    card = added.card
+    assert (card.name, card.backend, card.format, card.dialect) == ("sqlcoder-7b-2.q4_k_m.gguf", "endpoint", "sqlcoder-7b-2", "postgres")
+    assert card.server == Server(server.url, "sqlcoder-7b-2.Q4_K_M.gguf")
+    assert (card.context, card.precision) == (3000, "q4_k_m")
+    (completion,) = backends.load(card, models).generate([GenerationRequest("1", card.name, Prompt("", "which?"), Generation(9))])
+    assert completion.text == "SELECT 2"
+
+
+def test_of_several_one_must_be_named(server: StandIn, models: Path) -> None:
+    server.listed = [{"id": "a"}, {"id": "b"}]
+    with pytest.raises(BadInput, match=r"lists 2 models \(a, b\); name one with --server-model"):
+        adding.add(server.url, models)
+    wishes = Wishes(name="mine", server_model="b", api="chat", key_variable="B_KEY", format="phi2-sql")
+    with pytest.raises(ModelUnavailable, match="B_KEY"):
+        adding.add(server.url, models, wishes)
+    card = adding.add(server.url, models, replace(wishes, key_variable="")).card
+    assert card.server == Server(server.url, "b", "chat")
+    assert "context 4096" in card.notes
+
+
+@pytest.mark.parametrize(("url", "error"), [("http://127.0.0.1:9/v1", ModelUnavailable), ("http://me:word@127.0.0.1/v1", BadInput)])
+def test_a_server_that_cannot_be_asked_gets_no_card(models: Path, url: str, error: type[ArenaError]) -> None:
+    with pytest.raises(error) as caught:
+        adding.add(url, models)
+    assert "word" not in str(caught.value).replace("password", "")
+    assert list(models.iterdir()) == []

@@ -28,12 +28,7 @@ def load(card: ModelCard, _folder: object = None, patience: Patience | None = No
     if card.server is None:
         raise BadCard(f"Model {card.name} has backend 'endpoint' but no [server] table; docs/endpoints.md shows one.")
     _check_key(card)
-    # A machine's own server is not asked through a proxy.
-    client = httpx.Client(
-        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-        trust_env=bool(catalog.elsewhere(card)),
-        limits=httpx.Limits(max_keepalive_connections=0),
-    )
+    client = _client(card)
     listed = _models(card, client)
     mine = [entry for entry in listed if _same(str(entry.get("id", "")), card.server.model)]
     if listed and not mine and all(entry.get("owned_by") in WHOLE_LISTS for entry in listed):
@@ -41,6 +36,28 @@ def load(card: ModelCard, _folder: object = None, patience: Patience | None = No
         raise _unavailable(card, f"lists no model '{card.server.model}' but {names}; correct server.model in card.toml")
     context = min([card.context, *_contexts(mine, card, client)])
     return Endpoint(card, context - CHAT_TOKENS * (card.server.api == "chat"), _tokenizer(card, client), patience)
+
+
+def offered(card: ModelCard) -> dict[str, int]:
+    """The models that a card's server lists, each with its longest prompt and answer in tokens, 0 where it says none.
+
+    Raises ModelUnavailable when the server cannot be reached or wants another key.
+    """
+    _check_key(card)
+    client = _client(card)
+    bounds = {}
+    for entry in _models(card, client):
+        bounds[str(entry.get("id", ""))] = min(_contexts([entry], card, client), default=0)
+    return bounds
+
+
+def _client(card: ModelCard) -> httpx.Client:
+    """Not through a proxy to this machine's own server, and without connections that a forked process would share."""
+    return httpx.Client(
+        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        trust_env=bool(catalog.elsewhere(card)),
+        limits=httpx.Limits(max_keepalive_connections=0),
+    )
 
 
 def _check_key(card: ModelCard) -> None:

@@ -1,0 +1,97 @@
+"""What would happen if a model were loaded here and now, without loading it: whether its weights are there, in which precision, and why."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil  # type: ignore[import-untyped]  # accelerate brings it
+import torch
+from huggingface_hub import try_to_load_from_cache
+from transformers import AutoConfig
+
+from nl2sql_arena.backends.local.plan import SMALL, Plan, choose, parameters_of
+from nl2sql_arena.types import ModelCard, Weights
+
+State = Literal["ready", "to download", "missing", "too large"]
+BYTES = {"nf4": 0.65, "int8": 1.08, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0}
+"""Bytes a parameter; the quantised ones with embeddings and head at 16 bits, as counted for Phi-2 and the SQLCoders (0.57 to 0.71)."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`precision` is empty where nothing can be said; `gigabytes` (10^9 bytes) of weights in that precision, 0 if not known."""
+
+    state: State
+    precision: str
+    why: str
+    gigabytes: float = 0.0
+
+
+def forecast(card: ModelCard, folder: Path) -> Forecast:
+    """For a card of this backend; `folder` is the card's. Other loaded models count as memory that is taken."""
+    lacking = [weights for weights in (card.base, card.adapter) if weights and not _lies_here(weights, folder)]
+    lost = [weights for weights in lacking if _is_local(weights)]
+    if lost:
+        return Forecast("missing", "", f"no safetensors weights in {(folder / lost[0].id).resolve()}")
+    place = _place(card.base, folder)
+    try:
+        parameters = _parameters(place) if place else int(card.download_gb * 1e9 / 2)
+    except (OSError, ValueError) as problem:
+        return Forecast("missing", "", f"its configuration cannot be read ({str(problem).splitlines()[0]})")
+    if not parameters:
+        return Forecast("to download", "", f"{' and '.join(weights.id for weights in lacking)} must come from the hub; size not known")
+    plan = choose(card.precision, parameters)
+    size, free = parameters * BYTES[plan.precision] / 1e9, _free_bytes(plan.device) / 1e9
+    reason = _why(card, plan, parameters, free)
+    if 1.1 * size + (0 if parameters < SMALL else 1) > free:
+        return Forecast("too large", str(plan), f"{reason}; {size:.1f} GB of weights do not fit {free:.1f} GB of free memory", size)
+    if lacking:
+        named = " and ".join(weights.id for weights in lacking)
+        amount = f", about {card.download_gb} GB" if card.download_gb and not place else ""
+        return Forecast("to download", str(plan), f"{reason}; the first start downloads {named}{amount}", size)
+    return Forecast("ready", str(plan), reason, size)
+
+
+def _why(card: ModelCard, plan: Plan, parameters: int, free: float) -> str:
+    if card.precision != "auto":
+        return f"{plan.precision} because the card says so"
+    if plan.quantised:
+        whole = 2 * parameters / 1e9
+        return f"{plan.precision} because {whole:.1f} GB of 16-bit weights and room to work do not fit {free:.1f} GB of free memory"
+    if plan.threads:
+        return f"{plan.precision} on one thread because it is small ({parameters / 1e6:.0f} million parameters)"
+    if plan.device == "cpu":
+        return f"{plan.precision} because no GPU was found; expect minutes for an answer"
+    return f"{plan.precision} because 16-bit weights fit {free:.1f} GB of free memory"
+
+
+def _is_local(weights: Weights) -> bool:
+    return weights.id.startswith(".") or "/" not in weights.id or Path(weights.id).is_absolute()
+
+
+def _lies_here(weights: Weights, folder: Path) -> bool:
+    place = _place(weights, folder)
+    return place is not None and any(place.glob("*.safetensors"))
+
+
+def _place(weights: Weights, folder: Path) -> Path | None:
+    """The folder of weights that are on this machine, beside the card or in the hub's cache."""
+    beside = (folder / weights.id).resolve()
+    if _is_local(weights) or beside.is_dir():
+        return beside if beside.is_dir() else None
+    for name in ("config.json", "adapter_config.json"):
+        cached = try_to_load_from_cache(weights.id, name, revision=weights.revision or None)
+        if isinstance(cached, str):
+            return Path(cached).parent
+    return None
+
+
+def _parameters(place: Path) -> int:
+    return parameters_of(AutoConfig.from_pretrained(str(place), trust_remote_code=False))
+
+
+def _free_bytes(device: str) -> float:
+    if device == "cuda":
+        free, _ = torch.cuda.mem_get_info()
+        return float(free)
+    return float(psutil.virtual_memory().available)
