@@ -16,7 +16,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "settings", "sampledata", "wire", "__version__"),
     ("schema", "linking", "prompts", "sql", "difficulty", "clauses", "compare", "golds", "stats", "explain", "ddl", "mending", "rewriting"),
-    ("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox", "hardware", "hub", "backends", "published", "votes"),
+    (
+        *("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox"),
+        *("hardware", "hub", "backends", "published", "votes"),
+    ),
     ("engine", "services", "arena", "adding", "doctor", "benchmark", "training"),
     ("ui", "terminal", "bench_cli", "model_cli", "vote_cli", "cli", "__main__"),
 )

@@ -164,5 +164,5 @@ def test_the_commands_write_a_page_and_compare(
     assert [(each["after"], each["gains"], each["losses"]) for each in found["models"]] == [
         (name, [], []) for name in (LEFT, RIGHT, BASELINE)
     ]
-    with pytest.raises(SystemExit, match="neither .html nor .md"):
+    with pytest.raises(SystemExit, match=r"neither \.html nor \.md"):
         cli.main(["bench", "report", str(run.path), "--out", str(tmp_path / "report.pdf")])
