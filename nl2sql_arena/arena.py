@@ -1,6 +1,6 @@
 """A battle: one question, two answers on sides shuffled here, one vote. Nothing in this room decides what a browser may see.
 
-`fight` makes a battle, `keep` puts it on disk, `vote` its vote; a `Battle` stays on the server until then.
+`fight` makes a battle, `keep` puts it on disk when both results are delivered; its vote goes to the store with the token of that.
 """
 
 import secrets
@@ -11,7 +11,7 @@ from nl2sql_arena.engine import Cancelled, refusing_too_long
 from nl2sql_arena.errors import BadInput, Infrastructure
 from nl2sql_arena.prompts import question_key
 from nl2sql_arena.services import Profile, Services
-from nl2sql_arena.types import Answer, Battle, Example, OnToken, Request, Winner
+from nl2sql_arena.types import Answer, Battle, Example, OnToken, Request
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,6 @@ def retry(services: Services, battle: Battle, cancelled: Cancelled | None = None
 def votable(battle: Battle) -> bool:
     """Both sides delivered: a model's failure can be voted on, our own cannot."""
     return "infrastructure" not in (battle.a.outcome, battle.b.outcome)
-
-
-def vote(services: Services, battle: Battle, winner: Winner, voter: str, token: str) -> None:
-    """Put the vote on a kept battle on disk before this returns; `token` is what `keep` gave. Raises BadVote and StoreError."""
-    services.store.vote(battle.id, winner, voter, token)
 
 
 def verdict(battle: Battle) -> str:

@@ -8,22 +8,21 @@ in chained events.
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from nl2sql_arena import arena, catalog
-from nl2sql_arena.benchmark.runner import judge
 from nl2sql_arena.engine import Cancelled
-from nl2sql_arena.errors import ArenaError, BadInput, BadVote
+from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.prompts import LINKED
 from nl2sql_arena.services import Profile, Services
-from nl2sql_arena.types import WINNERS, Answer, Battle, GenerationRequest, Winner
+from nl2sql_arena.types import Answer, Battle, GenerationRequest
 from nl2sql_arena.ui import render
+from nl2sql_arena.ui.ballot import Ballot
 from nl2sql_arena.ui.sessions import Round, Session, Sessions
-from nl2sql_arena.ui.words import BUTTONS, GOLD, SAID
 
 TICK = 0.08
 BLIND, OPEN = "Blind: names after the vote", "Open: names and live text"
@@ -84,13 +83,8 @@ class ArenaTab:
             self.title_a, self.sql_a, self.table_a = self._side("a")
             self.title_b, self.sql_b, self.table_b = self._side("b")
         self.strip = gr.HTML(elem_id="strip", padding=False)
-        with gr.Row(elem_id="votes"):
-            self.buttons = {
-                winner: gr.Button(BUTTONS[winner], interactive=False, elem_id=f"vote-{winner}", min_width=120) for winner in WINNERS
-            }
-            self.retry = gr.Button("Try the failed side again", visible=False, elem_id="retry")
-        self.reveal = gr.HTML(elem_id="reveal", padding=False)
-        self.gold = gr.HTML(elem_id="gold", padding=False)
+        self.retry = gr.Button("Try the failed side again", visible=False, elem_id="retry")
+        self.ballot = Ballot(self.services, self.profile, self.sessions)
 
     def _side(self, letter: str) -> tuple[gr.HTML, gr.Code, gr.HTML]:
         with gr.Column(min_width=300, elem_classes=["side-column"]):
@@ -118,13 +112,11 @@ class ArenaTab:
             self.table_a,
             self.table_b,
             self.strip,
-            self.reveal,
-            self.gold,
             self.retry,
             self.ask,
             self.stop,
         ]
-        shown += list(self.buttons.values())
+        shown += self.ballot.parts
         inputs = [self.question, self.db, self.first, self.second, self.mode]
         contest = [self.mode, self.first, self.second]
         begun = gr.on([self.ask.click, self.question.submit], self.on_begin, contest, shown, trigger_mode="once", **instant)
@@ -137,9 +129,7 @@ class ArenaTab:
         retrying = self.retry.click(self.on_retrying, None, [self.status, self.retry, self.stop], trigger_mode="once", **instant)
         retried = retrying.success(self.on_retry, None, [self.sql_a, self.sql_b], **private, **limits)
         retried.then(self.on_results, None, shown, **instant)
-        for winner, button in self.buttons.items():
-            voted = button.click(self._voting(winner), None, shown, trigger_mode="once", **instant)
-            voted.success(self.on_gold, None, self.gold, **instant)
+        self.ballot.wire(shown, self._page)
 
     def _examples(self, db: str) -> list[str]:
         return [example.question for example in self.services.examples(db, "arena")]
@@ -228,7 +218,6 @@ class ArenaTab:
                 asked.failure = STOPPED  # half a battle would tell which side was the faster
             else:
                 asked.battle = battle
-                arena.keep(self.services, battle, session.voter)
         except ArenaError as problem:
             asked.failure = str(problem)
         except Exception:  # noqa: BLE001 - the UI's edge: the page says something, the log says what
@@ -266,8 +255,10 @@ class ArenaTab:
         return battles[0]
 
     def on_results(self, request: gr.Request) -> Update:
-        """Tables, difference and vote buttons, all in one update."""
-        return self._page(self.sessions.of(request.session_hash).round)
+        """Tables, difference, vote buttons and the ticket of the vote, all in one update: here both results are delivered."""
+        with self.sessions.locked(request.session_hash) as session:
+            self.ballot.issue(session)
+            return self._page(session.round)
 
     def on_stop(self, request: gr.Request) -> Any:
         asked = self.sessions.of(request.session_hash).round
@@ -287,7 +278,6 @@ class ArenaTab:
         try:
             if asked.battle:
                 asked.battle = arena.retry(self.services, asked.battle, asked.stop.is_set)
-                arena.keep(self.services, asked.battle, session.voter)
         except ArenaError as problem:
             asked.failure = str(problem)
         except Exception:  # noqa: BLE001 - the UI's edge: the page says something, the log says what
@@ -295,62 +285,22 @@ class ArenaTab:
             asked.failure = UNEXPECTED
         return _shown_sql(asked.battle) if asked.battle and session.round is asked else (gr.skip(), gr.skip())
 
-    def _voting(self, winner: Winner) -> Callable[[gr.Request], Update]:
-        """The handler of one vote button."""
-
-        def vote(request: gr.Request) -> Update:
-            return self.on_vote(winner, request)
-
-        return vote
-
-    def on_vote(self, winner: Winner, request: gr.Request) -> Update:
-        """Keep the vote, then show who was who. A second click finds the battle closed."""
-        with self.sessions.locked(request.session_hash) as session:
-            asked = session.round
-            try:
-                if asked.battle is None or asked.voted:
-                    raise BadVote("There is no open battle to vote on; ask a question first.")
-                token = arena.keep(self.services, asked.battle, session.voter)  # a full disk may have been emptied since
-                arena.vote(self.services, asked.battle, winner, session.voter, token)
-            except ArenaError as problem:
-                return {self.status: render.note(str(problem), "bad")}
-            thanks = "A practice vote: these are minis." if self.profile.kind == "mini" else "Thank you."
-            asked.voted = f"Recorded: {SAID[winner]}. {thanks}"
-            return self._page(asked) | {self.reveal: render.reveal(asked.battle, self.cards, asked.voted), self.status: ""}
-
-    def on_gold(self, request: gr.Request) -> str:
-        """After the vote on an example question, what the benchmark says of each side."""
-        asked = self.sessions.of(request.session_hash).round
-        if not (asked.voted and asked.battle and asked.ask and asked.ask.example):
-            return ""
-        example, sides = asked.ask.example, (asked.battle.a, asked.battle.b)
-        try:
-            verdicts = [GOLD.get(judge(self.services, example, answer).reason, "not scored") for answer in sides]
-        except ArenaError:
-            log.exception("the gold answer of %s could not be compared", example.id)
-            return ""
-        return render.note(f"Against the benchmark's gold answer, A is {verdicts[0]}; B is {verdicts[1]}.")
-
     def _page(self, asked: Round, working: bool = False) -> Update:
         """Everything that depends on the state of the battle. Names only in open mode or after the vote."""
         battle, working = asked.battle, working or asked.at_work
-        open_for_vote = battle is not None and arena.votable(battle) and not asked.voted
-        named = battle is not None and (asked.voted or not battle.blind)
-        cards = (self.cards[battle.a.model], self.cards[battle.b.model]) if battle and named else (None, None)
+        cards = (self.cards[battle.a.model], self.cards[battle.b.model]) if battle and asked.named else (None, None)
         update: Update = {
             self.status: self._status(asked),
             self.title_a: render.side_title("A", cards[0]),
             self.title_b: render.side_title("B", cards[1]),
-            self.table_a: self._result(battle.a, bool(named)) if battle else "",
-            self.table_b: self._result(battle.b, bool(named)) if battle else "",
+            self.table_a: self._result(battle.a, asked.named) if battle else "",
+            self.table_b: self._result(battle.b, asked.named) if battle else "",
             self.strip: _strip(battle) if battle else "",
-            self.reveal: "",
-            self.gold: "",
             self.retry: gr.update(visible=battle is not None and not arena.votable(battle), interactive=True),
             self.ask: gr.update(interactive=not working),
             self.stop: gr.update(interactive=working and self.streams),
         }
-        return update | {button: gr.update(interactive=open_for_vote) for button in self.buttons.values()}
+        return update | self.ballot.page(asked)
 
     def _result(self, answer: Answer, named: bool) -> str:
         """A side's table. What a server says of its failure may name model and host, so it waits for the names."""
@@ -364,7 +314,7 @@ class ArenaTab:
             return render.note(asked.failure, "plain" if asked.failure == STOPPED else "bad")
         if asked.battle and not arena.votable(asked.battle):
             return render.note("A side did not finish, so this battle cannot be voted on yet.", "warn")
-        return render.note("Which answer is better? Vote below the results.") if asked.battle and not asked.voted else ""
+        return render.note("Which answer is better? Vote below the results.") if asked.battle and not asked.end else ""
 
 
 def _shown_sql(battle: Battle) -> tuple[str, str]:

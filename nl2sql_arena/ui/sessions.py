@@ -9,12 +9,15 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from nl2sql_arena.arena import Ask
 from nl2sql_arena.types import Battle, Example
 from nl2sql_arena.ui.benchmark.state import Bench
 
 CAPACITY = 1_000
+End = Literal["vote", "skip", "cant_tell", "undo"]
+"""What closed a battle. Each but an undo comes to an open one; an undo takes a vote back and does not open it again."""
 
 
 @dataclass
@@ -24,13 +27,21 @@ class Round:
     ask: Ask | None = None
     battle: Battle | None = None
     failure: str = ""
-    voted: str = ""
-    """What the page says once the vote is on disk."""
+    ticket: str = ""
+    """What a vote must bring along; made when both results leave for the page, so that nobody votes before."""
+    end: End | None = None
+    said: str = ""
+    """What the page says of the end, once it is on disk."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
     def ended(self) -> bool:
         return self.battle is not None or bool(self.failure)
+
+    @property
+    def named(self) -> bool:
+        """Whether the page may say which model is which: once the vote is on disk, or where it was not blind at all."""
+        return self.battle is not None and (self.end in ("vote", "undo") or not self.battle.blind)
 
     @property
     def at_work(self) -> bool:
@@ -56,7 +67,7 @@ class Session:
     def is_undecided(self, example: Example) -> bool:
         """Whether an open blind battle asks this question: what is known of it would tell which side is which."""
         ask = self.round.ask
-        if ask is None or not ask.blind or self.round.voted:
+        if ask is None or not ask.blind or self.round.end:
             return False
         return (ask.db, ask.question) == (example.db, example.question.strip())
 

@@ -60,7 +60,15 @@ class Store:
                 raise BadVote("This battle was erased on its voter's request; ask a new question.")
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             connection.execute(insert(BATTLES).values(row).on_conflict_do_nothing())
-        return tokens.token(self._key, battle.id, voter)
+        return self.token(battle.id, voter)
+
+    def token(self, battle_id: str, voter: str) -> str:
+        """The token of a battle that was delivered to this voter; the caller sees to that."""
+        return tokens.token(self._key, battle_id, voter)
+
+    def battle(self, battle_id: str) -> dict[str, Any] | None:
+        """One battle as it was delivered. Raises StoreError."""
+        return next(iter(self._read(BATTLES.select().where(BATTLES.c.id == battle_id))), None)
 
     def vote(self, battle_id: str, winner: Winner, voter: str, token: str) -> None:
         """Keep one vote, on disk before this returns.

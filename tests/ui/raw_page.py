@@ -47,7 +47,9 @@ class RawPage:
         else:
             messages = [json.loads(self._text(self._http.post("/gradio_api/run/predict", json=body)))]
             output = messages[-1]["data"]
-        self.shown |= zip((self.names[key] for key in handler["outputs"]), output or (), strict=False)
+        shown = dict(zip((self.names[key] for key in handler["outputs"]), output or (), strict=False))
+        self.shown |= shown
+        self.values |= {name: value for name, value in shown.items() if isinstance(value, str)}
         return messages
 
     def _messages(self):

@@ -111,7 +111,7 @@ def test_only_an_open_blind_battle_keeps_its_question_back():
     assert not session.is_undecided(replace(example, db="bank"))
     session.round.battle = Battle("1", example.question, example.db, "", "dev", True, "mini", RUN.results[0].answer, RUN.results[1].answer)
     assert session.is_undecided(example)
-    session.round.voted = "Recorded."
+    session.round.end = "vote"
     assert not session.is_undecided(example)
     session.begin().ask = Ask(example.question, example.db, ("a", "b"), False, "me")
     assert not session.is_undecided(example)

@@ -10,6 +10,7 @@ import pytest
 from tests.ui.raw_page import RawPage
 from tests.ui.script import BIG, BROKEN, FAILURE, ODD, PAIR, PLAIN, SAME, SLOW, TITLES, WORDS
 
+NOT_YET = "Both results are not here yet; vote when they are."
 NO_BATTLE = "There is no open battle to vote on; ask a question first."
 SECRETS = (*PAIR, WORDS, "tokens", "scripted", "changed before running", r"[0-9]\.[0-9]+ s\b")
 """Names (titles hold them), a model's own words, and what a reveal says of tokens, precision, repairs and time."""
@@ -45,7 +46,7 @@ def refused(page, winner, server):
     """Whether a vote is answered with a sentence and leaves the store as it was."""
     before = server.count("events")
     page.vote(winner)
-    return 'class="note bad"' in page.shown["status"] and server.count("events") == before
+    return 'class="note bad"' in page.shown["refusal"] and server.count("events") == before
 
 
 def test_before_the_vote_no_byte_tells_which_model_is_which(page):
@@ -93,7 +94,7 @@ def test_sides_are_shuffled(page, server):
 
 def test_a_vote_without_a_battle_is_refused(page, server):
     assert refused(page, "model_a", server)
-    assert NO_BATTLE in page.shown["status"]
+    assert NO_BATTLE in page.shown["refusal"]
 
 
 def test_a_vote_while_the_models_are_at_work_is_refused_and_stop_records_nothing(page, server):
@@ -107,6 +108,7 @@ def test_a_vote_while_the_models_are_at_work_is_refused_and_stop_records_nothing
         asking = pool.submit(page.call, ask)
         wait_for(lambda: "process_generating" in page.seen)
         assert refused(other, "model_a", server)
+        assert NOT_YET in other.shown["refusal"]
         other.click("stop")
         messages = asking.result()
     page.call(results)
@@ -134,6 +136,59 @@ def test_another_page_cannot_vote_on_a_battle(page, server):
     assert refused(stranger, "model_a", server)
     page.vote("model_a")
     assert "Recorded: A is better." in page.shown["reveal"]
+
+
+def test_nobody_votes_before_both_results_were_delivered_not_even_with_an_old_ticket(page, server):
+    page.ask(SAME)
+    page.vote("tie")
+    old = page.values["ticket"]
+    battles = server.count("battles")
+    _, ask, results = page.handlers("ask")
+    page.call(ask)
+    assert server.count("battles") == battles, "a battle is kept when its results leave, not before"
+    for ticket in ("", old):
+        page.values["ticket"] = ticket
+        assert refused(page, "model_a", server)
+        assert NOT_YET in page.shown["refusal"]
+    page.call(results)
+    assert server.count("battles") == battles + 1
+    page.vote("tie")
+    assert "Recorded: " in page.shown["reveal"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda own, other: "", "A vote needs the token that came with its battle"),
+        (lambda own, other: other, "This ticket is of another battle"),
+        (lambda own, other: own.partition(".")[0] + "." + other.partition(".")[2], "This token is not of this battle and visitor"),
+        (lambda own, other: own[:-1] + ("0" if own[-1] != "0" else "1"), "This token is not of this battle and visitor"),
+    ],
+)
+def test_a_vote_without_its_own_ticket_is_refused_in_a_sentence(page, server, wrong, sentence):
+    other = RawPage(server.url)
+    other.values["db"] = "shop"
+    for each in (page, other):
+        each.ask(SAME)
+    own = page.values["ticket"]
+    page.values["ticket"] = wrong(own, other.values["ticket"])
+    assert refused(page, "model_a", server)
+    assert page.shown["refusal"].count(sentence) == 1
+    page.values["ticket"] = own
+    page.vote("tie")
+    assert "Recorded: " in page.shown["reveal"]
+
+
+def test_a_ticket_outlives_a_restart_but_not_its_vote(page, server):
+    page.ask(SAME)
+    before = server.count("events")
+    server.kill()
+    server.start()
+    page.vote("tie")
+    assert all(title in page.shown["reveal"] for title in TITLES.values())
+    assert server.count("events") == before + 1
+    assert refused(page, "model_a", server)
+    assert "already has its vote" in page.shown["refusal"]
 
 
 def test_asking_again_without_the_first_step_is_blind_again(page):

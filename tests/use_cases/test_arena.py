@@ -29,7 +29,7 @@ def fight(services: Services, profile: Profile, question: str = QUESTION, **chan
 
 def vote(services: Services, battle: Battle, winner: Winner, voter: str) -> None:
     """As the page does: the battle is kept, if it was not, and its token comes with the vote."""
-    arena.vote(services, battle, winner, voter, arena.keep(services, battle, voter))
+    services.store.vote(battle.id, winner, voter, arena.keep(services, battle, voter))
 
 
 def failing_once(services: Services, model: str) -> Services:

@@ -260,7 +260,7 @@ def test_a_schema_is_shown_as_objects_or_as_sql(run: Run, refused: Run) -> None:
 def test_votes_are_listed_as_they_were_cast(run: Run, shared: Services, profile: Profile) -> None:
     battle = arena.fight(shared, profile, arena.new_ask(shared, profile, GERMANY, "shop", ("left", "right"), False, "visitor"))
     arena.keep(shared, battle, "visitor")
-    arena.vote(shared, battle, "model_b", "visitor", arena.keep(shared, battle, "visitor"))
+    shared.store.vote(battle.id, "model_b", "visitor", arena.keep(shared, battle, "visitor"))
     votes = json.loads(run("votes", "list", "--json"))
     mine = next(vote for vote in votes if vote["name"] == battle.id)
     assert (mine["winner"], mine["question"], mine["model_a"], mine["model_b"]) == ("model_b", GERMANY, "left", "right")
