@@ -7,6 +7,7 @@ from typing import Any
 
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.terminal import add, opened_services, show
+from nl2sql_arena.votes.details import NOTHING
 
 FORMATS = ("parquet", "csv", "jsonl", "dpo", "kto", "arena-rank")
 
@@ -21,6 +22,7 @@ def commands(commands: Any) -> None:
     export.add_argument("--out", type=Path, required=True, help="folder to write to")
     export.add_argument("--profile", choices=("real", "mini", "baseline"), default="real", help="whose votes (default: the real models')")
     export.add_argument("--filtered", action="store_true", help="without those that are flagged")
+    export.add_argument("--comments", action="store_true", help="with voters' comments, free text that may name people")
     erase = add(votes, "erase", _erase, "delete all that a voter left")
     erase.add_argument("voter", help="the voter's pseudonymous id")
 
@@ -31,7 +33,7 @@ def _list(options: argparse.Namespace) -> None:
         "outcome_a", "outcome_b",
     )  # fmt: skip
     with opened_services(options) as services:
-        more = ("sql_a", "sql_b", "flags") if options.json else ()
+        more = ("sql_a", "sql_b", "flags", "asks", *NOTHING) if options.json else ()
         rows = [{"name": vote["id"], **{key: vote[key] for key in (*kept, *more)}} for vote in services.store.votes(options.filtered)]
     as_lines = "\n".join("  ".join(str(value) for value in row.values()) for row in rows)
     show(json.dumps(rows, ensure_ascii=False, indent=1) if options.json else as_lines)
@@ -41,7 +43,7 @@ def _export(options: argparse.Namespace) -> None:
     from nl2sql_arena.votes import exports
 
     with opened_services(options) as services:
-        found = exports.rows(services.store.votes(options.filtered), options.profile, services.databases)
+        found = exports.rows(services.store.votes(options.filtered), options.profile, services.databases, options.comments)
         licences = {name: card.licence for name, card in services.cards.items()}
     path, count = exports.write(found, options.format, options.out, options.profile, options.filtered, licences)
     show(f"{count} rows in {path}")

@@ -9,6 +9,7 @@ import pytest
 
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.votes import Store, exports
+from nl2sql_arena.votes.details import Detail, Fix, Note
 from nl2sql_arena.votes.flags import flags
 from tests.test_votes import ANN, BOB, add, battle, cast
 
@@ -57,6 +58,53 @@ def test_preference_sets_say_what_votes_said(store: Store, tmp_path: Path) -> No
     assert {pair["prompt"] for pair in pairs} == {"schema How many?"}
     verdicts = [json.loads(line)["label"] for line in written(store, "kto", tmp_path).read_text().splitlines()]
     assert verdicts == [True, False, False, True, False, False]
+
+
+def added(store: Store, name: str, note: Note, voter: str = ANN) -> None:
+    store.add_note(name, note, voter, store.token(name, voter))
+
+
+def test_a_query_put_right_is_preferred_over_both_sides(store: Store, tmp_path: Path) -> None:
+    added(store, "one", Fix("a", "SELECT 3", 1))
+    added(store, "three", Fix("b", "SELECT 2", 1))
+    pairs = [json.loads(line) for line in written(store, "dpo", tmp_path).read_text().splitlines()]
+    assert [(pair["chosen"], pair["rejected"]) for pair in pairs] == [
+        ("SELECT 1", "SELECT 2"), ("SELECT 3", "SELECT 1"), ("SELECT 3", "SELECT 2"),
+        ("SELECT 2", "SELECT 1"), ("SELECT 2", "SELECT 1"),
+    ]  # fmt: skip
+    labels = [json.loads(line) for line in written(store, "kto", tmp_path).read_text().splitlines()]
+    assert [(each["completion"], each["label"]) for each in labels[:3]] == [("SELECT 1", False), ("SELECT 2", False), ("SELECT 3", True)]
+
+
+def test_what_a_voter_said_of_a_side_goes_before_what_the_vote_implies(store: Store, tmp_path: Path) -> None:
+    added(store, "one", Detail(correct_a=False))
+    added(store, "three", Detail(correct_a=True, correct_b=True))
+    labels = [json.loads(line) for line in written(store, "kto", tmp_path).read_text().splitlines()]
+    assert [(each["completion"], each["label"]) for each in labels] == [
+        ("SELECT 1", False), ("SELECT 2", False), ("SELECT 1", False), ("SELECT 2", True),
+        ("SELECT 1", True), ("SELECT 2", True), ("SELECT 1", False), ("SELECT 2", False),
+    ]  # fmt: skip
+
+
+def test_votes_on_readability_train_nothing_and_are_marked(store: Store) -> None:
+    store.add_battle(battle("same", profile="real"), ANN, "example", ("r1", "r2"), "same")
+    cast(store, "same", "model_a", ANN)
+    added(store, "same", Detail(correct_a=True))
+    found = exports.rows(store.votes(), "real", {"shop"})[-1:]
+    assert [row["asks"] for row in found] == ["readability"]
+    assert exports.dpo(found) == exports.kto(found) == exports.arena_rank(found) == []
+
+
+def test_details_leave_with_their_vote_but_comments_only_when_wanted_and_no_text_about_typed_questions(store: Store) -> None:
+    said = Detail(correct_a=False, reasons_a=("wrong_join", "missing_rows"), comment="ask Zorbelina")
+    added(store, "one", said)
+    added(store, "typed", said, BOB)
+    added(store, "typed", Fix("a", "SELECT 'Zorbelina'", 1), BOB)
+    plain = exports.rows(store.votes(), "real", {"shop"})
+    wanted = exports.rows(store.votes(), "real", {"shop"}, comments=True)
+    assert [(row["correct_a"], row["reasons_a"]) for row in (plain[0], plain[-1])] == [(False, "wrong_join,missing_rows")] * 2
+    assert "Zorbelina" not in str(plain)
+    assert [row["id"] for row in wanted if "Zorbelina" in str(row)] == ["one"]
 
 
 def test_questions_that_are_measured_on_never_train(store: Store) -> None:

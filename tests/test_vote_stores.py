@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from nl2sql_arena.errors import BadVote
 from nl2sql_arena.settings import ROOT
 from nl2sql_arena.votes import Store, tokens
+from nl2sql_arena.votes.details import Detail
 from tests.postgres import server
 from tests.test_votes import ANN, BOB, add, cast
 
@@ -66,10 +67,11 @@ def test_what_happens_to_a_battle_is_kept(place: Place) -> None:
     store.undo("one", ANN, tokens.token(store._key, "one", ANN))
     store.pass_over("two", "cant_tell", ANN, tokens.token(store._key, "two", ANN))
     store.flag("three", "limiter_off")
+    store.add_note("three", Detail(correct_a=True), BOB, tokens.token(store._key, "three", BOB))
     again = Store(place)
-    assert [event["kind"] for event in again.events()] == ["vote", "vote", "undo", "cant_tell", "flag"]
+    assert [event["kind"] for event in again.events()] == ["vote", "vote", "undo", "cant_tell", "flag", "detail"]
     (vote,) = again.votes()
-    assert (vote["id"], "limiter_off" in vote["flags"]) == ("three", True)
+    assert (vote["id"], "limiter_off" in vote["flags"], vote["correct_a"], vote["asks"]) == ("three", True, True, "better")
     assert again.erase(BOB) == 1
     assert again.votes() == []
 

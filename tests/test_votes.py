@@ -18,7 +18,9 @@ from nl2sql_arena.errors import BadVote, StoreError
 from nl2sql_arena.settings import ROOT
 from nl2sql_arena.types import WINNERS, Answer, Battle, Completion, Execution, Prepared, Prompt, Winner
 from nl2sql_arena.votes import Store, tokens
-from nl2sql_arena.votes.tables import prompt_hash
+from nl2sql_arena.votes.details import NOTHING, Detail, Fix, Note
+from nl2sql_arena.votes.store import MOST_NOTES
+from nl2sql_arena.votes.tables import MIGRATIONS, prompt_hash
 
 ANN, BOB = "visitor-ann", "visitor-bob"
 
@@ -409,11 +411,107 @@ def test_to_skip_is_no_tie_and_ends_the_battle(store: Store, kind: str) -> None:
     assert event["prompt_hash_a"] == prompt_hash("schema How many?")
 
 
+def ticket(store: Store, name: str, voter: str = ANN) -> tuple[str, str]:
+    return voter, tokens.token(store._key, name, voter)
+
+
+def test_what_is_added_to_a_vote_stays_and_the_newest_stands(store: Store, path: Path) -> None:
+    add(store, "one")
+    cast(store, "one", "model_a", ANN)
+    first = Detail(correct_a=True, correct_b=False, reasons_b=("wrong_join", "extra_rows"), comment="B counts twice")
+    for note in (first, Fix("b", "SELECT 3", 1), Detail(correct_a=True, reasons_b=("wrong_filter",))):
+        store.add_note("one", note, *ticket(store, "one"))
+    (vote,) = Store(path).votes()
+    assert (vote["winner"], vote["correct_a"], vote["correct_b"], vote["reasons_b"], vote["comment"]) == (
+        "model_a", True, None, ("wrong_filter",), "",
+    )  # fmt: skip
+    assert (vote["fix_side"], vote["fix_sql"], vote["fix_rows"]) == ("b", "SELECT 3", 1)
+    assert [event["kind"] for event in store.events()] == ["vote", "detail", "fix", "detail"]
+    assert "B counts twice" in store.events()[1]["note"], "what was said before is kept"
+
+
+def test_a_vote_to_which_nothing_was_added_says_so(store: Store) -> None:
+    add(store, "one")
+    cast(store, "one", "tie", ANN)
+    (vote,) = store.votes()
+    assert {name: vote[name] for name in NOTHING} == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        (Detail(), "Nothing was chosen"),
+        (Detail(reasons_a=("ugly",)), "'ugly' is no reason"),
+        (Detail(comment="x" * 1_001), "at most 1,000"),
+        (Fix("a", " ", 0), "write one and run it"),
+        (Fix("c", "SELECT 1", 0), "made from side A or B"),  # type: ignore[arg-type]
+        (Fix("a", "x" * 10_001, 0), "at most 10,000"),
+    ],
+)
+def test_what_says_nothing_or_too_much_is_not_added(store: Store, note: Note, said: str) -> None:
+    add(store, "one")
+    cast(store, "one", "tie", ANN)
+    with pytest.raises(BadVote, match=said):
+        store.add_note("one", note, *ticket(store, "one"))
+    assert [event["kind"] for event in store.events()] == ["vote"]
+
+
+def test_nothing_is_added_by_others_nor_to_a_battle_without_a_vote_that_stands(store: Store) -> None:
+    note = Detail(correct_a=True)
+    for name in ("open", "voted", "undone", "skipped"):
+        add(store, name)
+    for name in ("voted", "undone"):
+        cast(store, name, "tie", ANN)
+    store.undo("undone", *ticket(store, "undone"))
+    store.pass_over("skipped", "skip", *ticket(store, "skipped"))
+    for name in ("open", "undone", "skipped"):
+        with pytest.raises(BadVote, match="no vote that stands"):
+            store.add_note(name, note, *ticket(store, name))
+    for voter, token in (ticket(store, "voted", BOB), ticket(store, "open"), (ANN, "")):
+        with pytest.raises(BadVote, match=r"not open for you|not of this battle|needs the token"):
+            store.add_note("voted", note, voter, token)
+    assert "detail" not in {event["kind"] for event in store.events()}
+
+
+def test_a_script_cannot_fill_the_store_with_notes(store: Store) -> None:
+    add(store, "one")
+    cast(store, "one", "tie", ANN)
+    for i in range(MOST_NOTES):
+        store.add_note("one", Detail(comment=str(i)), *ticket(store, "one"))
+    with pytest.raises(BadVote, match="20 times already"):
+        store.add_note("one", Detail(comment="more"), *ticket(store, "one"))
+    assert store.votes()[0]["comment"] == "19"
+
+
+def test_votes_on_equal_tables_are_about_readability_and_counted_apart(store: Store) -> None:
+    store.add_battle(battle("same"), ANN, "example", ("r1", "r2"), "same")
+    add(store, "different")
+    for name in ("same", "different"):
+        cast(store, name, "model_b", ANN)
+    assert [(vote["id"], vote["asks"]) for vote in store.votes()] == [("same", "readability"), ("different", "better")]
+    for asks in ("better", "readability"):
+        assert [tally.losses for tally in store.tallies("mini", asks=asks)] == [1]
+
+
+def test_a_store_of_the_second_version_keeps_its_votes_as_they_were_asked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((ROOT / "tests" / "votes_version_1.sql").read_text())
+    monkeypatch.setattr("nl2sql_arena.votes.tables.MIGRATIONS", MIGRATIONS[:2])
+    Store(path)
+    monkeypatch.undo()
+    store = Store(path)
+    assert [(vote["id"], vote["asks"], vote["comment"]) for vote in store.votes()] == [("one", "better", ""), ("two", "better", "")]
+    store.add_note("one", Detail(comment="late"), *ticket(store, "one"))
+    assert store.votes()[0]["comment"] == "late"
+
+
 def test_erasure_leaves_no_text_and_no_way_back(store: Store, path: Path) -> None:
     secret = replace(battle("one"), question="Where does Zorbelina live?")
     store.add_battle(secret, ANN, "typed", ("r1", "r2"), "different")
     add(store, "two", voter=BOB)
     cast(store, "one", "model_a", ANN)
+    store.add_note("one", Detail(comment="as Zorbelina told me"), *ticket(store, "one"))
     cast(store, "two", "model_b", BOB)
     assert store.erase(ANN) == 1
     assert store.erase(ANN) == 0

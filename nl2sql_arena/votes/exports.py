@@ -13,53 +13,73 @@ from typing import Any
 
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.votes.flags import seconds_between
+from nl2sql_arena.votes.tables import BETTER
 
 Row = dict[str, Any]
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MEASURED = ("dev", "test")
 GOOD = ("ok", "empty")
 TEXTS = tuple(f"{name}_{side}" for name in ("prompt", "raw", "sql", "message") for side in "ab")
+LISTED = ("flags", "reasons_a", "reasons_b")
+"""Fields of several words, written with commas."""
 
 
-def rows(votes: Iterable[Mapping[str, Any]], profile: str, databases: Collection[str]) -> list[Row]:
-    """The votes of one profile as they may leave: of the given databases only, and typed questions without any text."""
+def rows(votes: Iterable[Mapping[str, Any]], profile: str, databases: Collection[str], comments: bool = False) -> list[Row]:
+    """The votes of one profile as they may leave: of the given databases only, typed questions without any text, comments if wanted."""
     found = []
     for vote in votes:
         if vote["profile"] != profile or vote["db"] not in databases:
             continue
         row = {"schema_version": SCHEMA_VERSION} | dict(vote)
-        row |= {"flags": ",".join(vote["flags"]), "dwell_seconds": round(seconds_between(vote["created"], vote["voted"]), 3)}
+        row |= {name: ",".join(vote[name]) for name in LISTED}
+        row["dwell_seconds"] = round(seconds_between(vote["created"], vote["voted"]), 3)
         if vote["chosen"] == "typed":
-            row |= dict.fromkeys(("question", *TEXTS), "")
+            row |= dict.fromkeys(("question", "comment", "fix_sql", *TEXTS), "")
+        if not comments:
+            row["comment"] = ""
         found.append(row)
     return found
 
 
 def dpo(found: Iterable[Row]) -> list[Row]:
-    """TRL's {prompt, chosen, rejected}: the winner's own prompt; no ties, no winner that failed, no question that is measured on."""
+    """TRL's {prompt, chosen, rejected}: the winner's own prompt; no ties, no winner that failed, no question that is measured on.
+
+    A query that the voter put right is chosen over both sides, each under its own prompt.
+    """
     pairs = []
     for row in _trainable(found):
-        if row["winner"] not in ("model_a", "model_b"):
-            continue
-        won, lost = ("a", "b") if row["winner"] == "model_a" else ("b", "a")
-        if row[f"sql_{won}"] and row[f"sql_{lost}"] not in ("", row[f"sql_{won}"]) and row[f"outcome_{won}"] in GOOD:
-            pairs.append({"prompt": row[f"prompt_{won}"], "chosen": row[f"sql_{won}"], "rejected": row[f"sql_{lost}"]})
+        for won, lost in {"model_a": ["ab"], "model_b": ["ba"]}.get(row["winner"], []):
+            if row[f"sql_{won}"] and row[f"sql_{lost}"] not in ("", row[f"sql_{won}"]) and row[f"outcome_{won}"] in GOOD:
+                pairs.append({"prompt": row[f"prompt_{won}"], "chosen": row[f"sql_{won}"], "rejected": row[f"sql_{lost}"]})
+        pairs += [
+            {"prompt": row[f"prompt_{side}"], "chosen": row["fix_sql"], "rejected": row[f"sql_{side}"]}
+            for side in "ab"
+            if row["fix_sql"] and row[f"sql_{side}"] not in ("", row["fix_sql"])
+        ]
     return pairs
 
 
 def kto(found: Iterable[Row]) -> list[Row]:
-    """TRL's {prompt, completion, label}: the winner true, the loser false, of two bad ones both false; ties say nothing."""
+    """TRL's {prompt, completion, label}: what the voter said is correct or not, and a query that the voter put right.
+
+    Where the voter said nothing of a side: the winner true and the loser false, of two bad ones both false; ties say nothing. A side beside
+    which the voter had to put a query right is no winner.
+    """
     kept = []
     for row in _trainable(found):
-        labels = {"model_a": (True, False), "model_b": (False, True), "both_bad": (False, False)}.get(row["winner"], ())
-        for side, label in zip("ab", labels, strict=False):
-            if row[f"sql_{side}"] and not (label and row[f"outcome_{side}"] not in GOOD):
+        by_vote = {"model_a": (True, False), "model_b": (False, True), "both_bad": (False, False)}.get(row["winner"], (None, None))
+        for side, voted in zip("ab", by_vote, strict=True):
+            said = row[f"correct_{side}"]
+            label = said if said is not None else False if row["fix_sql"] else voted
+            if label is not None and row[f"sql_{side}"] and not (label and row[f"outcome_{side}"] not in GOOD):
                 kept.append({"prompt": row[f"prompt_{side}"], "completion": row[f"sql_{side}"], "label": label})
+        if row["fix_sql"]:
+            kept.append({"prompt": row[f"prompt_{row['fix_side']}"], "completion": row["fix_sql"], "label": True})
     return kept
 
 
 def arena_rank(found: Iterable[Row]) -> list[Row]:
-    """Columns of arena-rank and lmarena; a model is its name and revision. Blind votes only."""
+    """Columns of arena-rank and lmarena; a model is its name and revision. Blind votes on which answer is better only."""
     return [
         {
             "model_a": f"{row['model_a']}@{row['revision_a']}",
@@ -69,12 +89,13 @@ def arena_rank(found: Iterable[Row]) -> list[Row]:
             "tstamp": row["voted"],
         }
         for row in found
-        if row["blind"]
+        if row["blind"] and row["asks"] == BETTER
     ]
 
 
 def _trainable(found: Iterable[Row]) -> list[Row]:
-    return [row for row in found if row["chosen"] != "typed" and row["split"] not in MEASURED]
+    """Without typed questions, questions that are measured on, and votes on which of two right or two wrong queries reads better."""
+    return [row for row in found if row["chosen"] != "typed" and row["split"] not in MEASURED and row["asks"] == BETTER]
 
 
 def _jsonl(path: Path, found: Sequence[Row]) -> None:
@@ -132,7 +153,10 @@ def _card(found: Sequence[Row], shaped: Sequence[Row], form: str, profile: str, 
         f"Format `{form}`: {len(shaped)} rows from {len(found)} votes of {len({row['voter'] for row in found})} page sessions on {kind}.",
         f"Flagged votes ({flagged} here) were {'left out' if filtered else 'kept'}; undone votes and skipped battles are not in it.",
         "Left out: every database that is not one of the arena's samples. Without text: questions that visitors typed.",
-        "Sets for training hold no question of the dev and test splits; KTO labels the winner true and the loser false.",
+        "Sets for training hold no question of the dev and test splits. KTO labels a side as its voter called it (correct or not), else "
+        "the winner true and the loser false; a query that a voter put right (`fix_sql`) is preferred over both sides.",
+        "`asks` is `readability` where both results were the same table: such votes say nothing of which answer is right, and are only in "
+        "the sets of whole rows.",
         "", "## Fields", "", ", ".join(f"`{field}`" for field in shaped[0]),
         "", "## Licences", "",
         "Questions and sample databases: Apache-2.0, as the arena. For the votes no licence was asked of voters.",

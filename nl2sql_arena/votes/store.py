@@ -20,12 +20,27 @@ from nl2sql_arena.errors import BadVote, StoreError
 from nl2sql_arena.stats import wilson
 from nl2sql_arena.types import WINNERS, Answer, Battle, Tally, Winner
 from nl2sql_arena.votes import tokens
+from nl2sql_arena.votes.details import Detail, Note, checked, standing, written
 from nl2sql_arena.votes.flags import flags, seconds_between
-from nl2sql_arena.votes.tables import BATTLES, EVENTS, KEPT, SIDES, SIGNING_KEY, TOMBSTONES, migrate, now, prompt_hash
+from nl2sql_arena.votes.tables import (
+    BATTLES,
+    BETTER,
+    EVENTS,
+    KEPT,
+    READABILITY,
+    SIDES,
+    SIGNING_KEY,
+    TOMBSTONES,
+    migrate,
+    now,
+    prompt_hash,
+)
 
 BUSY_SECONDS = 15
 UNDO_SECONDS = 60
 WITHOUT_VERDICT = ("skip", "cant_tell")
+NOTES = ("detail", "fix")
+MOST_NOTES = 20
 COPIED = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b")
 
 
@@ -101,6 +116,19 @@ class Store:
             except sa.exc.IntegrityError as problem:
                 raise BadVote("This vote was taken back already; ask the next question.") from problem
 
+    def add_note(self, battle_id: str, note: Note, voter: str, token: str) -> None:
+        """Keep what a voter adds to a vote that stands; earlier notes stay, and of each kind the newest counts. Raises as `vote`."""
+        kind = "detail" if isinstance(checked(note), Detail) else "fix"
+        with self._writing() as connection:
+            battle = _own(connection, battle_id, voter)
+            tokens.check(self._key, battle_id, voter, token)
+            happened = list(connection.execute(sa.select(EVENTS.c.kind).where(EVENTS.c.battle_id == battle_id)).scalars())
+            if "vote" not in happened or "undo" in happened:
+                raise BadVote("This battle has no vote that stands; only to one can something be added.")
+            if sum(each in NOTES for each in happened) >= MOST_NOTES:
+                raise BadVote(f"Something was added to this vote {MOST_NOTES} times already; what stands is the newest.")
+            connection.execute(EVENTS.insert().values(_event(battle, kind) | {"note": written(note)}))
+
     def flag(self, battle_id: str, flag: str) -> None:
         """Note something odd about a battle, such as a check that could not be made. Raises BadVote and StoreError."""
         with self._writing() as connection:
@@ -128,12 +156,17 @@ class Store:
         return self._read(EVENTS.select().order_by(EVENTS.c.id))
 
     def votes(self, filtered: bool = False) -> list[dict[str, Any]]:
-        """All votes that stand with their battles and `flags`, oldest first; `filtered` leaves out the flagged. Raises StoreError."""
+        """All votes that stand with their battles, `flags` and what was added to them, oldest first; `filtered` leaves out the flagged.
+
+        `asks` is what the voter was asked, `better` or, on two equal tables, `readability`: the two are never in one figure.
+        Raises StoreError.
+        """
         undone = sa.select(EVENTS.c.battle_id).where(EVENTS.c.kind == "undo")
         found = self._read(
             sa.select(
                 EVENTS.c.id.label("event_id"),
                 EVENTS.c.winner,
+                EVENTS.c.asks,
                 EVENTS.c.created.label("voted"),
                 EVENTS.c.prompt_hash_a,
                 EVENTS.c.prompt_hash_b,
@@ -146,8 +179,14 @@ class Store:
         noted: dict[str, set[str]] = {}
         for event in self._read(sa.select(EVENTS.c.battle_id, EVENTS.c.flag).where(EVENTS.c.kind == "flag")):
             noted.setdefault(event["battle_id"], set()).add(event["flag"])
+        added: dict[str, list[str]] = {}
+        for event in self._read(sa.select(EVENTS.c.battle_id, EVENTS.c.note).where(EVENTS.c.kind.in_(NOTES)).order_by(EVENTS.c.id)):
+            added.setdefault(event["battle_id"], []).append(event["note"])
         odd = flags(found)
-        rows = [row | {"flags": tuple(sorted({*odd[row["id"]], *noted.get(row["id"], ())}))} for row in found]
+        rows = [
+            row | standing(added.get(row["id"], ())) | {"flags": tuple(sorted({*odd[row["id"]], *noted.get(row["id"], ())}))}
+            for row in found
+        ]
         return [row for row in rows if not (filtered and row["flags"])]
 
     def _end(self, battle_id: str, kind: str, voter: str, token: str, winner: Winner | None) -> None:
@@ -155,7 +194,8 @@ class Store:
             battle = _own(connection, battle_id, voter)
             tokens.check(self._key, battle_id, voter, token)
             try:
-                connection.execute(EVENTS.insert().values(_event(battle, kind) | {"winner": winner}))
+                asks = READABILITY if battle["difference"] == "same" else BETTER
+                connection.execute(EVENTS.insert().values(_event(battle, kind) | {"winner": winner, "asks": asks}))
             except sa.exc.IntegrityError as problem:
                 raise BadVote("This battle already has its vote; ask the next question.") from problem
 
@@ -166,10 +206,10 @@ class Store:
         except sa.exc.DatabaseError as problem:
             raise StoreError(f"The votes cannot be read ({_cause(problem)}); check the data folder, or name another.") from problem
 
-    def tallies(self, profile: str, filtered: bool = False) -> list[Tally]:
-        """Votes for each pair of contestants (model and revision), blind ones apart, the alphabetically first of them as `first`."""
+    def tallies(self, profile: str, filtered: bool = False, asks: str = BETTER) -> list[Tally]:
+        """Votes on one question for each pair of contestants (model and revision), blind ones apart, the alphabetically first first."""
         pairs: dict[tuple[str, str, bool], list[tuple[str, str]]] = {}
-        for vote in (each for each in self.votes(filtered) if each["profile"] == profile):
+        for vote in (each for each in self.votes(filtered) if (each["profile"], each["asks"]) == (profile, asks)):
             a, b = (f"{vote[f'model_{side}']}@{vote[f'revision_{side}']}" for side in SIDES)
             winner = vote["winner"]
             if a > b:
@@ -229,6 +269,7 @@ def _event(battle: sa.RowMapping, kind: str) -> dict[str, Any]:
     hashes = {f"prompt_hash_{side}": prompt_hash(battle[f"prompt_{side}"]) for side in SIDES}
     return {name: battle[name] for name in COPIED} | hashes | {
         "battle_id": battle["id"], "kind": kind, "winner": None, "created": now(), "voter": battle["voter"],
+        "asks": BETTER, "note": "",
     }  # fmt: skip
 
 

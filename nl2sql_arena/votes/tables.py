@@ -16,6 +16,8 @@ SIDE_COLUMNS = {
 MIGRATION_LOCK = 7_201_512
 """Any number: whoever brings a PostgreSQL store up to date holds the advisory lock of this number."""
 SIGNING_KEY = "signing_key"
+BETTER, READABILITY = "better", "readability"
+"""What a vote was asked: which answer is better or, where both results are the same table, which query reads better."""
 
 
 class Tables(NamedTuple):
@@ -25,7 +27,7 @@ class Tables(NamedTuple):
 
 def _tables(metadata: sa.MetaData, version: int) -> Tables:
     """Both tables as they were in a version."""
-    later = version >= 2
+    later, latest = version >= 2, version >= 3
     battles = sa.Table(
         "battles",
         metadata,
@@ -51,12 +53,14 @@ def _tables(metadata: sa.MetaData, version: int) -> Tables:
         *(sa.Column(f"{name}_{side}", sa.String, nullable=False) for side in SIDES for name in ("model", "revision")),
         *((sa.Column(f"prompt_hash_{side}", sa.String, nullable=False, server_default="") for side in SIDES) if later else ()),
         *((sa.Column("flag", sa.String, nullable=False, server_default=""),) if later else ()),
+        *((sa.Column("asks", sa.String, nullable=False, server_default=BETTER),) if latest else ()),
+        *((sa.Column("note", sa.Text, nullable=False, server_default=""),) if latest else ()),
     )
     return Tables(battles, events)
 
 
 METADATA = sa.MetaData()
-BATTLES, EVENTS = _tables(METADATA, 2)
+BATTLES, EVENTS = _tables(METADATA, 3)
 KEPT = sa.Table("kept", METADATA, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.String, nullable=False))
 TOMBSTONES = sa.Table(
     "tombstones", METADATA, sa.Column("battle_id", sa.String, primary_key=True), sa.Column("erased", sa.String, nullable=False)
@@ -99,12 +103,18 @@ def _second(connection: sa.Connection) -> None:
         connection.execute(EVENTS.update().where(EVENTS.c.battle_id == battle.id).values(hashes))
 
 
+def _third(connection: sa.Connection) -> None:
+    """What a vote was asked, and what voters add to their votes. Until here every vote was asked which answer is better."""
+    connection.exec_driver_sql(f"ALTER TABLE events ADD COLUMN asks VARCHAR NOT NULL DEFAULT '{BETTER}'")
+    connection.exec_driver_sql("ALTER TABLE events ADD COLUMN note TEXT NOT NULL DEFAULT ''")
+
+
 def _unique(connection: sa.Connection, name: str, column: sa.Column[str], where: sa.ColumnElement[bool]) -> None:
     literal = where.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True, "include_table": False})
     connection.exec_driver_sql(f"CREATE UNIQUE INDEX IF NOT EXISTS {name} ON events ({column.name}) WHERE {literal}")
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third)
 """Step n makes version n of version n - 1; never edit one that was released."""
 
 
