@@ -18,10 +18,12 @@ from nl2sql_arena.errors import BadInput
 from nl2sql_arena.linking import ValueIndex
 from nl2sql_arena.training.apart import Hashes, is_measured, question_hash
 from nl2sql_arena.training.generator import grammar, phrasebook
+from nl2sql_arena.training.generator.additions import extended
 from nl2sql_arena.training.generator.grammar import Pair
 from nl2sql_arena.training.generator.phrasebook import Intent
 from nl2sql_arena.training.generator.templates import pick
 from nl2sql_arena.training.generator.voices import spoken_as
+from nl2sql_arena.training.generator.world import Guide
 from nl2sql_arena.training.minis import variants
 from nl2sql_arena.training.minis.pools import Asked, Packer, Pool
 from nl2sql_arena.types import Schema
@@ -34,6 +36,8 @@ PAIRS_A_WORLD = 100
 """Pairs drawn on one random world: enough for some blocks."""
 PAIRS_A_DRAW = 200
 RENAMED_GROUP = 100
+EXTENDED = 0.4
+"""Share of the phrasebooks' questions to which a wish more is added, where one fits."""
 
 
 def unseen(pairs: Iterable[Pair], apart: Hashes) -> Iterator[Pair]:
@@ -80,6 +84,7 @@ class Sample:
     def __init__(self, database: Database) -> None:
         self.database, self.schema = database, database.schema()
         self.world = grammar.sample_world(database)
+        self.guide = Guide(self.world)
         self.speaker = phrasebook.Speaker(database, phrasebook.load(database.name))
         self.binds = Binds(connect_trusted(database.path()))
         self._by_level: dict[str, list[Intent]] = {}
@@ -90,6 +95,8 @@ class Sample:
         """A question of the phrasebooks, of every level about as often, in a random voice."""
         intent = pick(rng, self._by_level[pick(rng, sorted(self._by_level))])
         question, sql = self.speaker.say(intent, rng)
+        if rng.random() < EXTENDED:
+            question, sql = extended(question, sql, self.guide, rng)
         return Pair(spoken_as(question, rng), sql, "phrasebook", intent.place, "")
 
 
