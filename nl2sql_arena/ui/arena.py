@@ -314,7 +314,10 @@ class ArenaTab:
             return render.note(asked.failure, "plain" if asked.failure == STOPPED else "bad")
         if asked.battle and not arena.votable(asked.battle):
             return render.note("A side did not finish, so this battle cannot be voted on yet.", "warn")
-        return render.note("Which answer is better? Vote below the results.") if asked.battle and not asked.end else ""
+        if asked.battle is None or asked.end:
+            return ""
+        which = "Both results are the same table: which query reads better?" if asked.about_reading else "Which answer is better?"
+        return render.note(f"{which} Vote below the results.")
 
 
 def _shown_sql(battle: Battle) -> tuple[str, str]:

@@ -2,11 +2,12 @@
 
 A vote must bring the ticket that came with the results. It is checked on the server against the page's own battle and by the store
 against its key, so that a script without it, with an old one or with that of another page gets a sentence and leaves no trace.
+Names come with the vote alone: who skips or cannot tell learns nothing.
 """
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -16,17 +17,22 @@ from nl2sql_arena.errors import ArenaError, BadVote
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import WINNERS, Winner
 from nl2sql_arena.ui import render
+from nl2sql_arena.ui.details import Details
+from nl2sql_arena.ui.fixing import Fixing
 from nl2sql_arena.ui.sessions import Round, Session, Sessions
-from nl2sql_arena.ui.words import BUTTONS, GOLD, SAID
+from nl2sql_arena.ui.words import BUTTONS, GOLD, PASSED, READING, READS, SAID, SAID_READS, UNDONE
 from nl2sql_arena.votes import tokens
 
 NO_BATTLE = "There is no open battle to vote on; ask a question first."
 NOT_YET = "Both results are not here yet; vote when they are."
 ANOTHER = "This ticket is of another battle than the one on this page; vote on the results that you see."
+HINT = "The keys 1 to 4 vote, too."
 log = logging.getLogger(__name__)
 Update = dict[Any, Any]
+Passing = Literal["skip", "cant_tell"]
 ShowPage = Callable[[Round], Update]
 """The whole page as a round has it."""
+Handler = Callable[[str | None, gr.Request], Update]
 
 
 class Ballot:
@@ -35,14 +41,22 @@ class Ballot:
     def __init__(self, services: Services, profile: Profile, sessions: Sessions) -> None:
         self.services, self.profile, self.sessions = services, profile, sessions
         self.ticket = gr.Textbox(visible="hidden", elem_id="ticket", label="Ticket of the vote")
+        self.told = gr.HTML(elem_id="told", padding=False)
         with gr.Row(elem_id="votes"):
             self.buttons = {
                 winner: gr.Button(BUTTONS[winner], interactive=False, elem_id=f"vote-{winner}", min_width=120) for winner in WINNERS
             }
-        self.refusal = gr.HTML(elem_id="refusal", padding=False)
+        with gr.Row(elem_id="passing", visible=False) as self.passing:
+            self.skip = gr.Button("Skip", elem_id="skip", size="sm")
+            self.cant_tell = gr.Button("I can't tell", elem_id="cant-tell", size="sm")
+            self.undo = gr.Button("Take my vote back", elem_id="undo", size="sm", visible=False)
+            self.hint = gr.HTML(f'<p class="hint">{HINT}</p>', elem_id="hint", padding=False)
         self.reveal = gr.HTML(elem_id="reveal", padding=False)
         self.gold = gr.HTML(elem_id="gold", padding=False)
-        self.parts = [self.ticket, *self.buttons.values(), self.refusal, self.reveal, self.gold]
+        self.details = Details(services, sessions)
+        self.fixing = Fixing(services, sessions)
+        own = [self.ticket, self.told, *self.buttons.values(), self.passing, self.skip, self.cant_tell, self.undo, self.hint]
+        self.parts = [*own, self.reveal, self.gold, *self.details.parts, *self.fixing.parts]
         """What a round shows or hides."""
 
     def wire(self, shown: list[Any], page: ShowPage) -> None:
@@ -50,12 +64,18 @@ class Ballot:
         for winner, button in self.buttons.items():
             voted = button.click(self._voting(winner, page), self.ticket, shown, trigger_mode="once", **instant)
             voted.success(self.on_gold, None, self.gold, **instant)
+        self.skip.click(self._passing("skip", page), self.ticket, shown, trigger_mode="once", **instant)
+        self.cant_tell.click(self._passing("cant_tell", page), self.ticket, shown, trigger_mode="once", **instant)
+        self.undo.click(self._undoing(page), self.ticket, shown, trigger_mode="once", **instant)
+        self.details.wire(self.ticket)
+        self.fixing.wire(self.ticket)
 
     def issue(self, session: Session) -> None:
         """Both results leave for the page: their battle goes to disk, and the page gets the ticket of its vote."""
         asked = session.round
         if asked.battle is None or asked.ticket or not arena.votable(asked.battle):
             return
+        asked.about_reading = arena.verdict(asked.battle) == "same"
         try:
             arena.keep(self.services, asked.battle, session.voter)
         except ArenaError as problem:
@@ -64,13 +84,31 @@ class Ballot:
 
     def page(self, asked: Round) -> Update:
         """The ballot as a round has it."""
-        open_ = asked.battle is not None and bool(asked.ticket) and not asked.end
-        update: Update = {self.ticket: asked.ticket, self.refusal: "", self.reveal: "", self.gold: ""}
-        if asked.battle and asked.end == "vote":
+        is_open = bool(asked.battle and asked.ticket and not asked.end)
+        has_vote = asked.end == "vote"
+        labels = READS if asked.about_reading else BUTTONS
+        update: Update = {
+            self.ticket: asked.ticket,
+            self.told: self._told(asked, is_open),
+            self.passing: gr.update(visible=is_open or has_vote),
+            self.undo: gr.update(visible=has_vote),
+            self.reveal: "",
+            self.gold: "",
+        }
+        if asked.battle and asked.end in ("vote", "undo"):
             update[self.reveal] = render.reveal(asked.battle, dict(self.services.cards), asked.said)
-        return update | {button: gr.update(interactive=open_) for button in self.buttons.values()}
+        update |= {part: gr.update(visible=is_open) for part in (self.skip, self.cant_tell, self.hint)}
+        for winner, button in self.buttons.items():
+            chosen = has_vote and asked.winner == winner
+            update[button] = gr.update(value=labels[winner], interactive=is_open, variant="primary" if chosen else "secondary")
+        return update | self.details.page(asked) | self.fixing.page(asked)
 
-    def _voting(self, winner: Winner, page: ShowPage) -> Callable[[str | None, gr.Request], Update]:
+    def _told(self, asked: Round, is_open: bool) -> str:
+        if asked.end in PASSED:
+            return render.note(asked.said)
+        return render.note(READING) if is_open and asked.about_reading else ""
+
+    def _voting(self, winner: Winner, page: ShowPage) -> Handler:
         """The handler of one vote button."""
 
         def vote(ticket: str | None, request: gr.Request) -> Update:
@@ -88,11 +126,46 @@ class Ballot:
                     arena.keep(self.services, asked.battle, session.voter)
                 self.services.store.vote(battle_id, winner, session.voter, token)
                 if asked.battle is None:
-                    return {self.reveal: self._of_before(battle_id, winner)}
+                    return {self.told: self._of_before(battle_id, winner)}
             except ArenaError as problem:
-                return {self.refusal: render.note(str(problem), "bad")}
-            asked.end, asked.said = "vote", f"Recorded: {SAID[winner]}. {self._thanks()}"
+                return {self.told: render.note(str(problem), "bad")}
+            said = SAID_READS if asked.about_reading else SAID
+            asked.end, asked.winner, asked.said = "vote", winner, f"Recorded: {said[winner]}. {self._thanks()}"
             return page(asked)
+
+    def _passing(self, kind: Passing, page: ShowPage) -> Handler:
+        def pass_over(ticket: str | None, request: gr.Request) -> Update:
+            """End the battle without a verdict; nothing is revealed."""
+            with self.sessions.locked(request.session_hash) as session:
+                asked = session.round
+                try:
+                    battle_id, token = _own(asked, ticket)
+                    if asked.battle:
+                        arena.keep(self.services, asked.battle, session.voter)
+                    self.services.store.pass_over(battle_id, kind, session.voter, token)
+                except ArenaError as problem:
+                    return {self.told: render.note(str(problem), "bad")}
+                asked.end, asked.said = kind, PASSED[kind]
+                return page(asked) if asked.battle else {self.told: render.note(asked.said)}
+
+        return pass_over
+
+    def _undoing(self, page: ShowPage) -> Handler:
+        def undo(ticket: str | None, request: gr.Request) -> Update:
+            """Take the vote back, which closes its battle: the names are known."""
+            with self.sessions.locked(request.session_hash) as session:
+                asked = session.round
+                battle_id, token = tokens.read(ticket or "")
+                try:
+                    self.services.store.undo(battle_id, session.voter, token)
+                except ArenaError as problem:
+                    return {self.told: render.note(str(problem), "bad")}
+                if asked.battle is None or asked.battle.id != battle_id:
+                    return {self.told: render.note(UNDONE)}
+                asked.end, asked.said = "undo", UNDONE
+                return page(asked)
+
+        return undo
 
     def _thanks(self) -> str:
         return "A practice vote: these are minis." if self.profile.kind == "mini" else "Thank you."
@@ -100,8 +173,9 @@ class Ballot:
     def _of_before(self, battle_id: str, winner: Winner) -> str:
         """What is said of a vote on a battle that this process has not seen: the app was restarted since."""
         battle = self.services.store.battle(battle_id) or {}
+        said = SAID_READS if battle.get("difference") == "same" else SAID
         titles = [card.title if (card := self.services.cards.get(battle.get(f"model_{side}", ""))) else "unknown" for side in "ab"]
-        return render.note(f"Recorded: {SAID[winner]}. {self._thanks()} A was {titles[0]}, B was {titles[1]}.", "good")
+        return render.note(f"Recorded: {said[winner]}. {self._thanks()} A was {titles[0]}, B was {titles[1]}.", "good")
 
     def on_gold(self, request: gr.Request) -> str:
         """After the vote on an example question, what the benchmark says of each side."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from nl2sql_arena.arena import Ask
-from nl2sql_arena.types import Battle, Example
+from nl2sql_arena.types import Battle, Example, Winner
 from nl2sql_arena.ui.benchmark.state import Bench
+from nl2sql_arena.votes.details import Fix
 
 CAPACITY = 1_000
 End = Literal["vote", "skip", "cant_tell", "undo"]
@@ -29,9 +30,14 @@ class Round:
     failure: str = ""
     ticket: str = ""
     """What a vote must bring along; made when both results leave for the page, so that nobody votes before."""
+    about_reading: bool = False
+    """Whether both results are the same table, so that a vote tells only which query reads better."""
     end: End | None = None
+    winner: Winner | None = None
     said: str = ""
     """What the page says of the end, once it is on disk."""
+    fix: Fix | None = None
+    """The query that the visitor ran last after the vote, if it gave a table."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property

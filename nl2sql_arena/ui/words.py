@@ -41,3 +41,28 @@ GOLD: dict[str, str] = {
 """The benchmark's reasons for a verdict, in words; any other reason means that the answer was not scored."""
 BUTTONS: dict[Winner, str] = {"model_a": "A is better", "model_b": "B is better", "tie": "Tie", "both_bad": "Both bad"}
 SAID: dict[Winner, str] = {"model_a": "A is better", "model_b": "B is better", "tie": "a tie", "both_bad": "both bad"}
+READS: dict[Winner, str] = {
+    "model_a": "A reads better", "model_b": "B reads better", "tie": "Equal", "both_bad": "Neither",
+}  # fmt: skip
+SAID_READS: dict[Winner, str] = {
+    "model_a": "A reads better", "model_b": "B reads better", "tie": "both read equally well", "both_bad": "neither reads well",
+}  # fmt: skip
+READING = "So tell only which query reads better; this counts apart from votes on right answers."
+PASSED: dict[str, str] = {
+    "skip": "Skipped; it counts for nobody. Ask the next question.",
+    "cant_tell": "Noted that you cannot tell; that is no tie and counts for nobody. Ask the next question.",
+}
+UNDONE = "Taken back; this vote counts nowhere, and its battle stays closed. Ask the next question."
+REASONS: dict[str, str] = {
+    "wrong_join": "wrong join",
+    "wrong_filter": "wrong filter",
+    "wrong_aggregation": "wrong sum, count or average",
+    "wrong_grouping": "wrong grouping",
+    "missing_rows": "rows are missing",
+    "extra_rows": "rows too many",
+    "wrong_columns": "wrong columns",
+    "wrong_order": "wrong order",
+    "invented_column": "invents a column",
+    "unreadable": "hard to read",
+}
+"""What may be wrong with a side's query, by `votes.details.REASONS`."""

@@ -48,7 +48,7 @@ def dpo(found: Iterable[Row]) -> list[Row]:
     """
     pairs = []
     for row in _trainable(found):
-        for won, lost in {"model_a": ["ab"], "model_b": ["ba"]}.get(row["winner"], []):
+        for won, lost in {"model_a": [("a", "b")], "model_b": [("b", "a")]}.get(row["winner"], []):
             if row[f"sql_{won}"] and row[f"sql_{lost}"] not in ("", row[f"sql_{won}"]) and row[f"outcome_{won}"] in GOOD:
                 pairs.append({"prompt": row[f"prompt_{won}"], "chosen": row[f"sql_{won}"], "rejected": row[f"sql_{lost}"]})
         pairs += [

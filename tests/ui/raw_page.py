@@ -48,7 +48,7 @@ class RawPage:
             messages = [json.loads(self._text(self._http.post("/gradio_api/run/predict", json=body)))]
             output = messages[-1]["data"]
         shown = dict(zip((self.names[key] for key in handler["outputs"]), output or (), strict=False))
-        self.shown |= shown
+        self.shown |= {name: value for name, value in shown.items() if value != {"__type__": "update"}}
         self.values |= {name: value for name, value in shown.items() if isinstance(value, str)}
         return messages
 

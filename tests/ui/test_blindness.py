@@ -46,7 +46,7 @@ def refused(page, winner, server):
     """Whether a vote is answered with a sentence and leaves the store as it was."""
     before = server.count("events")
     page.vote(winner)
-    return 'class="note bad"' in page.shown["refusal"] and server.count("events") == before
+    return 'class="note bad"' in page.shown["told"] and server.count("events") == before
 
 
 def test_before_the_vote_no_byte_tells_which_model_is_which(page):
@@ -94,7 +94,7 @@ def test_sides_are_shuffled(page, server):
 
 def test_a_vote_without_a_battle_is_refused(page, server):
     assert refused(page, "model_a", server)
-    assert NO_BATTLE in page.shown["refusal"]
+    assert NO_BATTLE in page.shown["told"]
 
 
 def test_a_vote_while_the_models_are_at_work_is_refused_and_stop_records_nothing(page, server):
@@ -108,7 +108,7 @@ def test_a_vote_while_the_models_are_at_work_is_refused_and_stop_records_nothing
         asking = pool.submit(page.call, ask)
         wait_for(lambda: "process_generating" in page.seen)
         assert refused(other, "model_a", server)
-        assert NOT_YET in other.shown["refusal"]
+        assert NOT_YET in other.shown["told"]
         other.click("stop")
         messages = asking.result()
     page.call(results)
@@ -131,7 +131,7 @@ def test_a_vote_counts_once_however_often_it_is_sent(page, server):
 
 
 def test_another_page_cannot_vote_on_a_battle(page, server):
-    page.ask(SAME)
+    page.ask(PLAIN)
     stranger = RawPage(server.url)
     assert refused(stranger, "model_a", server)
     page.vote("model_a")
@@ -149,7 +149,7 @@ def test_nobody_votes_before_both_results_were_delivered_not_even_with_an_old_ti
     for ticket in ("", old):
         page.values["ticket"] = ticket
         assert refused(page, "model_a", server)
-        assert NOT_YET in page.shown["refusal"]
+        assert NOT_YET in page.shown["told"]
     page.call(results)
     assert server.count("battles") == battles + 1
     page.vote("tie")
@@ -173,7 +173,7 @@ def test_a_vote_without_its_own_ticket_is_refused_in_a_sentence(page, server, wr
     own = page.values["ticket"]
     page.values["ticket"] = wrong(own, other.values["ticket"])
     assert refused(page, "model_a", server)
-    assert page.shown["refusal"].count(sentence) == 1
+    assert page.shown["told"].count(sentence) == 1
     page.values["ticket"] = own
     page.vote("tie")
     assert "Recorded: " in page.shown["reveal"]
@@ -185,10 +185,10 @@ def test_a_ticket_outlives_a_restart_but_not_its_vote(page, server):
     server.kill()
     server.start()
     page.vote("tie")
-    assert all(title in page.shown["reveal"] for title in TITLES.values())
+    assert all(title in page.shown["told"] for title in TITLES.values())
     assert server.count("events") == before + 1
     assert refused(page, "model_a", server)
-    assert "already has its vote" in page.shown["refusal"]
+    assert "already has its vote" in page.shown["told"]
 
 
 def test_asking_again_without_the_first_step_is_blind_again(page):
@@ -232,7 +232,7 @@ def test_our_own_failure_blocks_the_vote_until_that_side_is_retried(page, server
     assert not page.shown["retry"]["visible"]
     assert not secrets_in(page.seen)
     page.vote("tie")
-    assert "Recorded: a tie." in page.shown["reveal"]
+    assert "Recorded: both read equally well." in page.shown["reveal"]
 
 
 @pytest.mark.parametrize(

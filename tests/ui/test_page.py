@@ -112,7 +112,7 @@ def test_from_a_question_to_a_vote(open_window, server, tmp_path, size, scheme):
     assert heights(page) == empty
     assert page.evaluate(READABLE) == []
 
-    before = server.count("events")
+    before = server.count("events WHERE kind = 'vote'") - server.count("events WHERE kind = 'undo'")
     vote(page, "model_a")
     told = page.inner_text("#reveal")
     assert "Recorded: A is better. A practice vote" in told
@@ -148,7 +148,9 @@ def test_everything_can_be_named_by_a_screen_reader(page):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate(UNNAMED) == [], tab
         assert page.locator("h1:visible").count() == 1
-    assert {each.get_attribute("aria-label") for each in page.locator(".cm-content").all()} == {"SQL of model A", "SQL of model B"}
+    assert {each.get_attribute("aria-label") for each in page.locator(".cm-content").all()} == {"SQL of model A", "SQL of model B"}, (
+        "the editor that puts a query right is not there before the vote"
+    )
 
 
 def test_the_same_results_are_said_to_be_the_same(page):
@@ -276,13 +278,77 @@ def test_a_database_keeps_a_typed_question_and_replaces_an_example(page):
     assert page.input_value("#question textarea") == "My own question?"
 
 
+def test_keys_vote_but_not_while_something_is_typed(page, server):
+    ask(page, PLAIN)
+    before = server.count("events")
+    page.click("#question textarea")
+    page.keyboard.type("14")
+    assert server.count("events") == before
+    assert page.input_value("#question textarea").endswith("14")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Control+2")
+    page.keyboard.press("5")
+    page.keyboard.press("2")
+    page.wait_for_selector("#reveal .recorded:has-text('B is better')")
+    assert server.count("events") == before + 1
+    assert "primary" in page.get_attribute("#vote-model_b", "class")
+    page.keyboard.press("1")
+    assert server.count("events") == before + 1
+
+
+def test_a_vote_is_taken_back_and_a_skipped_battle_is_closed(page):
+    ask(page, PLAIN)
+    assert not page.locator("#undo").is_visible()
+    vote(page, "tie")
+    assert not page.locator("#skip").is_visible()
+    page.click("#undo")
+    page.wait_for_selector("#reveal:has-text('Taken back')")
+    assert not page.locator("#undo").is_visible()
+    ask(page, PLAIN)
+    page.click("#skip")
+    page.wait_for_selector("#told:has-text('counts for nobody')")
+    assert page.locator("#vote-tie").is_disabled()
+    assert not NAMES.search(page.inner_text("#sides") + page.inner_text("#told"))
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "dark"), ("phone", "light")])
+def test_more_can_be_said_after_the_vote(open_window, tmp_path, size, scheme):
+    opened = open_window(*SIZES[size], scheme)
+    page = opened.page
+    choose_database(page, "shop")
+    ask(page, SAME)
+    assert page.inner_text("#vote-model_a").startswith("A reads better")
+    page.screenshot(path=tmp_path / "1-same.png", full_page=True)
+    assert not page.locator("#details, #fix").first.is_visible()
+    vote(page, "both_bad")
+    page.get_by_role("button", name="Say more about this vote").click()
+    page.locator("#correct-b").get_by_label("No", exact=True).check()
+    page.locator("#reasons-b").get_by_label("wrong filter").check(force=True)
+    page.click("#details-save")
+    page.wait_for_selector("#details-told:has-text('Saved')")
+    page.get_by_role("button", name="Put the SQL right").click()
+    page.click("#fix-sql .cm-content")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("SELECT 1234 AS right_one")
+    page.click("#fix-run")
+    page.wait_for_selector("#fix-table td:has-text('1234')")
+    page.click("#fix-right:not([disabled])")
+    page.wait_for_selector("#fix-told:has-text('Saved')")
+    page.screenshot(path=tmp_path / "2-more.png", full_page=True)
+    assert overflow(page) <= 0
+    assert page.evaluate(READABLE) == []
+    assert page.evaluate(UNNAMED) == []
+    assert not opened.errors
+    assert not opened.strangers()
+
+
 def test_a_vote_outlives_a_crash(browser, server, open_window):
     """The last test here: the pages of the others lose their server."""
     page = open_window(1024, 768).page
     choose_database(page, "shop")
     ask(page, SAME)
     vote(page, "model_b")
-    count = server.count("events")
+    count = server.count("events WHERE kind = 'vote'") - server.count("events WHERE kind = 'undo'")
     server.kill()
     server.start()
     again = open_window(1024, 769)
