@@ -32,11 +32,14 @@ CONSTANT = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
 KINDS = ("phrases", "grammar", "renamed", "random")
 """phrases: phrasebooks on the sample databases; grammar: composed questions on them; renamed: both, on databases with other names and
 columns in another order; random: composed questions on invented databases."""
+RARE = re.compile(r"\b(UNION|EXCEPT|INTERSECT|OVER|LEFT JOIN)\b")
+RARE_TIMES = 3
+"""Intents with a construct that few have are drawn so many times as often: people ask for them more than the phrasebooks do."""
 PAIRS_A_WORLD = 100
 """Pairs drawn on one random world: enough for some blocks."""
 PAIRS_A_DRAW = 200
 RENAMED_GROUP = 100
-EXTENDED = 0.4
+EXTENDED = 0.25
 """Share of the phrasebooks' questions to which a wish more is added, where one fits."""
 
 
@@ -89,10 +92,11 @@ class Sample:
         self.binds = Binds(connect_trusted(database.path()))
         self._by_level: dict[str, list[Intent]] = {}
         for intent in self.speaker.intents:
-            self._by_level.setdefault(spider_level(self.speaker.say(intent, random.Random(0))[1]), []).append(intent)
+            sql = self.speaker.say(intent, random.Random(0))[1]
+            self._by_level.setdefault(spider_level(sql), []).extend([intent] * (RARE_TIMES if RARE.search(sql) else 1))
 
     def said(self, rng: random.Random) -> Pair:
-        """A question of the phrasebooks, of every level about as often, in a random voice."""
+        """A question of the phrasebooks, of every level about as often, in a random voice, some with a wish more."""
         intent = pick(rng, self._by_level[pick(rng, sorted(self._by_level))])
         question, sql = self.speaker.say(intent, rng)
         if rng.random() < EXTENDED:
