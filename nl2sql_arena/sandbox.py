@@ -24,7 +24,7 @@ from typing import Any, Self
 
 from nl2sql_arena import settings, wire
 from nl2sql_arena.errors import Infrastructure
-from nl2sql_arena.types import Clauses, Columns, Execution, Limits, Prepared, ResultColumn
+from nl2sql_arena.types import Clauses, Columns, Execution, Limits, Part, Prepared, ResultColumn
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from nl2sql_arena.worker import main; main()"
@@ -225,6 +225,16 @@ class Sandbox:
         if "failure" not in reply:
             return [each and Clauses(**{name: tuple(texts) for name, texts in each.items()}) for each in reply["clauses"]]
         return [None] if len(queries) == 1 else [each for query in queries for each in self._clauses([query])]
+
+    def steps(self, sql: str) -> tuple[Part, ...] | None:
+        """`steps.steps` of a query, in a worker; None also for one that costs too much. Raises Infrastructure as `clauses`."""
+        job = {"kind": "steps", "path": "the query", "items": [sql], "seconds": self.prepare_seconds}
+        try:
+            reply = self._any_reply(job, self.prepare_seconds, HEAD_BYTES)
+        except LostError:
+            return None
+        parts = None if "failure" in reply else reply["steps"][0]
+        return parts and tuple(Part(**part | {"sentences": tuple(part["sentences"])}) for part in parts)
 
     def _reply(self, job: dict[str, Any], seconds: float, cap: int) -> dict[str, Any]:
         """A worker's reply. Raises LostError when the job cost the worker its life, Infrastructure for our own failures."""

@@ -334,5 +334,17 @@ class Clauses:
     """What only the exact match compares: a single table, AND, QUALIFY, the other arm of a set operation."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """A stretch of what a query does, in sentences: how it makes a helper table, or without a name its result.
+
+    `anew`: it is made for each row of the query around it. Names and SQL stand between backticks.
+    """
+
+    name: str
+    sentences: tuple[str, ...]
+    anew: bool = False
+
+
 Columns = Mapping[str, Iterable[str]]
 """Table -> its columns, in lower case."""

@@ -7,8 +7,8 @@ Not covered: the kernel's own isolation (use a container for that), and reading 
 Only `vetting` keeps the database file's path from a query: DuckDB 2.0 resolves links and relative names, and shows it in its system tables.
 
 Protocol, over one socket (file descriptor 0): frames of four bytes length, big-endian, then JSON. A job names its kind, `run`, `prepare`,
-`clauses` or `check` (see `intake`); the reply is {"spent": bool} with "execution", "prepared", "clauses", "checked" or "failure". `spent`
-asks the parent for a new worker.
+`clauses`, `steps` or `check` (see `intake`); the reply is {"spent": bool} with "execution", "prepared", "clauses", "steps", "checked" or
+"failure". `spent` asks the parent for a new worker.
 """
 
 import ctypes
@@ -28,10 +28,11 @@ import duckdb
 
 from nl2sql_arena import execution, intake, sql, vetting, wire
 from nl2sql_arena.clauses import clauses
+from nl2sql_arena.steps import steps
 
 MAX_JOBS = 50
 MAX_IDLE_BYTES = 300_000_000
-FILELESS = ("check", "clauses")
+FILELESS = ("check", "clauses", "steps")
 """Kinds of jobs that open no database file."""
 
 
@@ -119,6 +120,9 @@ def answer(desk: Desk, job: dict[str, Any]) -> dict[str, Any]:
     if job["kind"] == "clauses":
         found = [clauses(item["sql"], item["columns"]) for item in job["items"]]
         return {"clauses": [each and asdict(each) for each in found], "spent": False}
+    if job["kind"] == "steps":
+        told = [steps(text) for text in job["items"]]
+        return {"steps": [parts and [asdict(part) for part in parts] for parts in told], "spent": False}
     connection = desk.connection(path)
     contents = desk.contents(path, connection)
     execution.lock(connection, seconds)

@@ -15,7 +15,22 @@ PACKAGE = ROOT / "nl2sql_arena"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "settings", "sampledata", "wire", "__version__"),
-    ("schema", "linking", "prompts", "sql", "difficulty", "clauses", "compare", "golds", "stats", "explain", "ddl", "mending", "rewriting"),
+    (
+        "schema",
+        "linking",
+        "prompts",
+        "sql",
+        "difficulty",
+        "clauses",
+        "compare",
+        "golds",
+        "stats",
+        "phrases",
+        "steps",
+        "ddl",
+        "mending",
+        "rewriting",
+    ),
     (
         *("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox"),
         *("hardware", "hub", "backends", "published", "votes"),
@@ -32,7 +47,19 @@ HOMES = {
     "httpx": ("backends/endpoint",),
     "duckdb": ("database.py", "worker.py", "execution.py", "vetting.py", "intake.py"),
     "sqlalchemy": ("votes/",),
-    "sqlglot": ("sql.py", "difficulty.py", "clauses.py", "golds.py", "ddl.py", "mending.py", "rewriting.py", "published/", "training/"),
+    "sqlglot": (
+        "sql.py",
+        "difficulty.py",
+        "clauses.py",
+        "phrases.py",
+        "steps.py",
+        "golds.py",
+        "ddl.py",
+        "mending.py",
+        "rewriting.py",
+        "published/",
+        "training/",
+    ),
     "sqlparse": ("sql.py",),
 }
 
