@@ -74,7 +74,8 @@ def keep(services: Services, battle: Battle, voter: str) -> str:
     if not votable(battle):
         return ""
     revisions = services.revision(battle.a.model), services.revision(battle.b.model)
-    return services.store.add_battle(battle, voter, "example" if battle.example_id else "typed", revisions, verdict(battle))
+    chosen, content = "example" if battle.example_id else "typed", services.databases[battle.db].content
+    return services.store.add_battle(battle, voter, chosen, revisions, verdict(battle), content)
 
 
 def retry(services: Services, battle: Battle, cancelled: Cancelled | None = None) -> Battle:

@@ -190,17 +190,18 @@ class Database:
         columns = tuple(ResultColumn(name, str(kind)) for name, kind in kinds)
         return Execution("ok" if rows else "empty", columns, rows, len(rows))
 
+    @cached_property
+    def content(self) -> str:
+        """What tells a folder from another one of its name: 16 hexadecimal digits of its tables and rows; empty for a file."""
+        return "" if self.file else _digest(self.folder, hashlib.sha256()).hexdigest()[:16]
+
     def examples(self) -> tuple[Example, ...]:
         """The questions of questions.jsonl. Raises BadDatabase naming the line that is wrong."""
         return self._examples
 
     @cached_property
     def _hash(self) -> str:
-        digest = hashlib.sha256(f"{duckdb.__version__} {BUILDER}".encode())
-        for path in [self.folder / "schema.sql", *sorted((self.folder / "data").glob("*.csv"))]:
-            content = path.read_bytes()
-            digest.update(f"\n{path.name} {len(content)}\n".encode() + content)
-        return digest.hexdigest()[:12]
+        return _digest(self.folder, hashlib.sha256(f"{duckdb.__version__} {BUILDER}".encode())).hexdigest()[:12]
 
     @cached_property
     def _schema(self) -> Schema:
@@ -250,6 +251,14 @@ class Database:
         for path in self.cache.glob(f"{self.name}-*.duckdb"):
             if path != target and re.fullmatch(r"[0-9a-f]{12}", path.stem.removeprefix(f"{self.name}-")):
                 path.unlink(missing_ok=True)
+
+
+def _digest(folder: Path, digest: "hashlib._Hash") -> "hashlib._Hash":
+    """The digest with a folder's tables and rows."""
+    for path in [folder / "schema.sql", *sorted((folder / "data").glob("*.csv"))]:
+        content = path.read_bytes()
+        digest.update(f"\n{path.name} {len(content)}\n".encode() + content)
+    return digest
 
 
 def build_from(folder: Path, data: Path, target: Path) -> None:

@@ -92,6 +92,15 @@ def test_a_built_file_is_kept_until_its_sources_change(folder: Path) -> None:
     assert second.is_file()
 
 
+def test_a_database_is_told_from_another_of_its_name_by_its_tables_and_rows(folder: Path) -> None:
+    first = opened(folder).content
+    (folder / "questions.jsonl").write_text("")
+    assert opened(folder).content == first
+    (folder / "data" / "zoo.csv").write_text(ZOO.replace("Old", "New"))
+    assert opened(folder).content not in ("", first)
+    assert database.opened(opened(folder).path()).content == ""
+
+
 def test_two_processes_may_build_at_once(folder: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from nl2sql_arena import database, settings; folder = Path(sys.argv[1])\n"

@@ -58,15 +58,17 @@ class Store:
             kept = connection.execute(sa.select(KEPT.c.value).where(KEPT.c.name == SIGNING_KEY)).scalar_one()
         self._key = (signing_key or kept).encode()
 
-    def add_battle(self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str) -> str:
+    def add_battle(self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str, db_content: str = "") -> str:
         """Keep a battle whose two results were delivered; one that is there already stays as it is. Returns the token of its vote.
 
+        `db_content` is what tells the database from another one of its name (`Database.content`); empty for one that is no folder.
         Raises BadVote where it was erased, and StoreError.
         """
         row: dict[str, Any] = {
             "id": battle.id, "created": now(), "db": battle.db, "question": battle.question, "example_id": battle.example_id,
             "split": battle.split, "chosen": chosen, "profile": battle.profile, "voter": voter, "app_version": __version__,
             "blind": battle.blind, "difference": difference,
+            "db_content": db_content,
         }  # fmt: skip
         for side, answer, revision in zip(SIDES, (battle.a, battle.b), revisions, strict=True):
             row |= {f"{name}_{side}": value for name, value in _side(answer, revision).items()}

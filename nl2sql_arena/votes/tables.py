@@ -39,6 +39,7 @@ def _tables(metadata: sa.MetaData, version: int) -> Tables:
         ),
         sa.Column("blind", sa.Boolean, nullable=False),
         sa.Column("difference", sa.String, nullable=False),
+        *((sa.Column("db_content", sa.String, nullable=False, server_default=""),) if version >= 4 else ()),
         *(sa.Column(f"{name}_{side}", kind, nullable=False) for side in SIDES for name, kind in SIDE_COLUMNS.items()),
     )
     events = sa.Table(
@@ -60,7 +61,7 @@ def _tables(metadata: sa.MetaData, version: int) -> Tables:
 
 
 METADATA = sa.MetaData()
-BATTLES, EVENTS = _tables(METADATA, 3)
+BATTLES, EVENTS = _tables(METADATA, 4)
 KEPT = sa.Table("kept", METADATA, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.String, nullable=False))
 TOMBSTONES = sa.Table(
     "tombstones", METADATA, sa.Column("battle_id", sa.String, primary_key=True), sa.Column("erased", sa.String, nullable=False)
@@ -109,12 +110,17 @@ def _third(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE events ADD COLUMN note TEXT NOT NULL DEFAULT ''")
 
 
+def _fourth(connection: sa.Connection) -> None:
+    """Which content a battle's database had, since a database of one's own may have a sample's name. Of earlier battles it is not known."""
+    connection.exec_driver_sql("ALTER TABLE battles ADD COLUMN db_content VARCHAR NOT NULL DEFAULT ''")
+
+
 def _unique(connection: sa.Connection, name: str, column: sa.Column[str], where: sa.ColumnElement[bool]) -> None:
     literal = where.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True, "include_table": False})
     connection.exec_driver_sql(f"CREATE UNIQUE INDEX IF NOT EXISTS {name} ON events ({column.name}) WHERE {literal}")
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth)
 """Step n makes version n of version n - 1; never edit one that was released."""
 
 

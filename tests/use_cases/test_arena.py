@@ -63,6 +63,7 @@ def test_a_battle_is_two_answers_and_is_kept_before_it_is_shown(services: Servic
     assert kept["prompt_a"] == battle.a.prompt.text
     assert (kept["outcome_a"], kept["sql_a"], kept["raw_b"]) == ("ok", battle.a.prepared.sql, battle.b.completion.text)
     assert kept["revision_a"] == services.revision("left")
+    assert kept["db_content"] == services.databases["shop"].content != ""
 
 
 def test_one_vote_a_battle_by_the_visitor_who_asked(services: Services, profile: Profile) -> None:
