@@ -147,6 +147,19 @@ def has_weights(folder: Path) -> bool:
     return folder.is_dir() and any(folder.glob("*.safetensors"))
 
 
+Held = tuple[object, ...]
+
+
+def held(card: ModelCard, models: Path) -> Held:
+    """What two cards share that can answer from one loaded model: the same weights in the same precision, whatever their prompts."""
+    places: list[object] = []
+    for weights in (card.base, card.adapter):
+        beside = models / card.name / weights.id if weights else None
+        places += [beside.resolve() if beside and beside.exists() else weights]
+    sole = "" if card.backend == "local" else card.name
+    return (card.backend, *places, card.precision, card.context, sole)
+
+
 def revision(card: ModelCard, models: Path) -> str:
     """What distinguishes these very weights: a hash of local files, else the pinned revisions, else `unpinned`.
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from nl2sql_arena import backends, prompts
+from nl2sql_arena import backends, catalog, prompts
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput, Infrastructure
 from nl2sql_arena.sandbox import Sandbox
@@ -42,17 +42,22 @@ class Engine:
     def __init__(self, cards: Mapping[str, ModelCard], models: Path, databases: Mapping[str, Database], sandbox: Sandbox) -> None:
         self._cards, self._models, self._databases, self._sandbox = cards, models, databases, sandbox
         self._loaded: dict[str, backends.Backend] = {}
+        self._held: dict[catalog.Held, backends.Backend] = {}
         self._lock = threading.Lock()
         self.generate: Generate = self._generate
         """Completions for requests, in order of finishing; a Space replaces it by the same generator under its GPU decorator."""
 
     def backend(self, model: str) -> backends.Backend:
-        """The loaded model; loads it at first use. Raises BadInput for an unknown name and ModelUnavailable."""
+        """The loaded model, loaded at first use and once for all cards of its weights. Raises BadInput (unknown name) and ModelUnavailable."""
         if model not in self._cards:
             raise BadInput(f"There is no model '{model}'; choose one of {', '.join(self._cards)}.")
         with self._lock:
             if model not in self._loaded:
-                self._loaded[model] = backends.load(self._cards[model], self._models)
+                card = self._cards[model]
+                held = catalog.held(card, self._models)
+                if held not in self._held:
+                    self._held[held] = backends.load(card, self._models)
+                self._loaded[model] = self._held[held]
             return self._loaded[model]
 
     def add(self, model: str, backend: backends.Backend) -> None:
@@ -63,7 +68,7 @@ class Engine:
     def on(self, databases: Mapping[str, Database]) -> "Engine":
         """The same models, with those that are loaded or will be, over other databases."""
         other = Engine(self._cards, self._models, databases, self._sandbox)
-        other._loaded, other._lock, other.generate = self._loaded, self._lock, self.generate
+        other._loaded, other._held, other._lock, other.generate = self._loaded, self._held, self._lock, self.generate
         return other
 
     def answers(

@@ -63,25 +63,85 @@ def phi2_base(question: str, schema: Schema, comments: bool = True) -> Prompt:
 
 def phi2_sqlcoder(question: str, schema: Schema, comments: bool = True) -> Prompt:
     """The prompt that pavankumarbalijepalli/phi2-sqlcoder was tuned on; it never learned to stop, so the fence is mandatory."""
+    return Prompt("", _defog_2023(question, schema, comments), stop=(FENCE,))
+
+
+def sqlcoder_7b(question: str, schema: Schema, comments: bool = True) -> Prompt:
+    """The first SQLCoder-7B's prompt (defog-ai/sql-eval, prompts/prompt.md of November 2023), which ends with a line break."""
+    return Prompt("", _defog_2023(question, schema, comments) + "\n", stop=(FENCE,))
+
+
+def _defog_2023(question: str, schema: Schema, comments: bool) -> str:
     asked = _line(question)
-    text = (
+    return (
         f"### Task\nGenerate a SQL query to answer the following question:\n`{asked}`\n\n"
         f"### Database Schema\nThe query will run on a database with the following schema:\n{ddl.create_tables(schema, comments)}\n\n"
         f"### Answer\nGiven the database schema, here is the SQL query that answers `{asked}`:\n{FENCE}sql"
     )
-    return Prompt("", text, stop=(FENCE,))
 
 
 def sqlcoder_7b_2(question: str, schema: Schema, comments: bool = True) -> Prompt:
     """SQLCoder-7B-2's native prompt (defog-ai/sqlcoder prompt.md, with its instruction to abstain)."""
+    task, tables, answer = _defog_2024(question, schema, comments)
+    return Prompt("", f"### Task\n{task}{INSTRUCTION}{tables}{answer}", stop=("[/SQL]", FENCE))
+
+
+def sqlcoder_7b_2_schema_first(question: str, schema: Schema, comments: bool = True) -> Prompt:
+    """The same sections with the schema moved to the front, so that one schema's prefix serves all its questions.
+
+    No prompt that SQLCoder was tuned on: a contestant that reads it is one of its own, and never stands for the native one.
+    """
+    task, tables, answer = _defog_2024(question, schema, comments)
+    return Prompt(f"{tables}### Task\n", f"{task}{INSTRUCTION}{answer}", stop=("[/SQL]", FENCE))
+
+
+def sqlcoder_7b_2_sql_eval(question: str, schema: Schema, comments: bool = True) -> Prompt:
+    """What sql-eval gave SQLCoder-7B-2 for its published figure: the native prompt without instructions."""
+    task, tables, answer = _defog_2024(question, schema, comments)
+    return Prompt("", f"### Task\n{task}{tables}{answer}", stop=("[/SQL]", FENCE))
+
+
+INSTRUCTION = f"### Instructions\n- If you cannot answer the question with the available database schema, return '{ABSTENTION}'\n\n"
+
+
+def _defog_2024(question: str, schema: Schema, comments: bool) -> tuple[str, str, str]:
+    """The task without its head, the section of the schema, and the section that the answer follows."""
     asked = f"[QUESTION]{_line(question)}[/QUESTION]"
-    text = (
-        f"### Task\nGenerate a SQL query to answer {asked}\n\n"
-        f"### Instructions\n- If you cannot answer the question with the available database schema, return '{ABSTENTION}'\n\n"
-        f"### Database Schema\nThe query will run on a database with the following schema:\n{ddl.create_tables(schema, comments)}\n\n"
-        f"### Answer\nGiven the database schema, here is the SQL query that answers {asked}\n[SQL]\n"
+    return (
+        f"Generate a SQL query to answer {asked}\n\n",
+        f"### Database Schema\nThe query will run on a database with the following schema:\n{ddl.create_tables(schema, comments)}\n\n",
+        f"### Answer\nGiven the database schema, here is the SQL query that answers {asked}\n[SQL]\n",
     )
-    return Prompt("", text, stop=("[/SQL]", FENCE))
+
+
+def llama_3_sqlcoder_8b(question: str, schema: Schema, comments: bool = True) -> Prompt:
+    """The prompt of defog/llama-3-sqlcoder-8b's card with its instructions left empty.
+
+    Without the card's `<|begin_of_text|>`, which the tokenizer puts in front. Nothing in a question or comment may pass for another of
+    those marks, which would end its turn.
+    """
+    asked, tables = (text.replace("<|", "< |") for text in (_line(question), ddl.create_tables(schema, comments)))
+    text = (
+        f"<|start_header_id|>user<|end_header_id|>\n\nGenerate a SQL query to answer this question: `{asked}`\n\n"
+        f"DDL statements:\n{tables}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
+        f"The following SQL query best answers the question `{asked}`:\n{FENCE}sql\n"
+    )
+    return Prompt("", text, stop=(FENCE,))
+
+
+def duckdb_nsql(question: str, schema: Schema, _comments: bool = False) -> Prompt:
+    """DuckDB-NSQL-7B's prompt (NumbersStationAI/DuckDB-NSQL, examples/utils.py): plain columns with types in lower case, no comments."""
+    tables = "\n\n".join(
+        f"CREATE TABLE {ddl.quoted(table.name)} (\n"
+        + ",\n".join(f"    {ddl.quoted(column.name)} {column.type.lower()}" for column in table.columns)
+        + "\n);"
+        for table in schema.tables
+    )
+    prefix = (
+        "### Instruction:\nYour task is to generate valid duckdb SQL to answer the following question, given a duckdb database schema.\n\n"
+        f"### Input:\nHere is the database schema that the SQL query will run on:\n{tables}\n\n### Question:\n"
+    )
+    return Prompt(prefix, f"{_line(question)}\n\n### Response (use duckdb shorthand if possible):\n", stop=("\n###", FENCE))
 
 
 FORMATS: dict[str, Format] = {
@@ -91,7 +151,12 @@ FORMATS: dict[str, Format] = {
     "phi2-sql": phi2_sql,
     "phi2-base": phi2_base,
     "phi2-sqlcoder": phi2_sqlcoder,
+    "sqlcoder-7b": sqlcoder_7b,
     "sqlcoder-7b-2": sqlcoder_7b_2,
+    "sqlcoder-7b-2-schema-first": sqlcoder_7b_2_schema_first,
+    "sqlcoder-7b-2-sql-eval": sqlcoder_7b_2_sql_eval,
+    "llama-3-sqlcoder-8b": llama_3_sqlcoder_8b,
+    "duckdb-nsql": duckdb_nsql,
 }
 LINKED: dict[str, LinkedFormat] = {"mini-linked": mini, "rules": rules}
 

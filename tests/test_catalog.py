@@ -56,6 +56,35 @@ def test_card(card: ModelCard) -> None:
         assert is_local == ("/" not in weights.id.removeprefix("../"))
 
 
+@pytest.mark.parametrize(
+    ("name", "base", "form", "licence"),
+    [
+        ("sqlcoder-7b", "defog/sqlcoder-7b", "sqlcoder-7b", "CC BY-SA 4.0"),
+        ("sqlcoder-7b-2", "defog/sqlcoder-7b-2", "sqlcoder-7b-2", "CC BY-SA 4.0"),
+        ("llama-3-sqlcoder-8b", "defog/llama-3-sqlcoder-8b", "llama-3-sqlcoder-8b", "Meta Llama 3 Community License"),
+        ("duckdb-nsql-7b", "motherduckdb/DuckDB-NSQL-7B-v0.1", "duckdb-nsql", "Llama 2 Community License"),
+    ],
+)
+def test_a_published_model_reads_its_own_prompt_and_names_its_licence(name: str, base: str, form: str, licence: str) -> None:
+    card = CARDS[name]
+    assert (card.base.id, card.format, card.kind) == (base, form, "real")
+    assert licence in card.licence
+
+
+def test_a_prompt_that_is_not_a_models_own_makes_a_contestant_that_says_so() -> None:
+    native, moved = CARDS["sqlcoder-7b-2"], CARDS["sqlcoder-7b-2-schema-first"]
+    assert native.base == moved.base
+    assert "schema-first" in moved.title
+    assert "not its own" in moved.notes
+
+
+def test_two_prompts_for_the_same_weights_share_them_and_two_precisions_do_not() -> None:
+    native, moved = CARDS["sqlcoder-7b-2"], CARDS["sqlcoder-7b-2-schema-first"]
+    assert catalog.held(native, MODELS) == catalog.held(moved, MODELS)
+    assert catalog.held(native, MODELS) != catalog.held(replace(moved, precision="nf4"), MODELS)
+    assert len({catalog.held(card, MODELS) for card in CARDS.values()}) == len(CARDS) - 1
+
+
 def test_the_baseline_is_in_no_pair() -> None:
     assert CARDS["rules"].kind == "baseline"
     assert "rules" not in {*REAL_PAIR, *MINI_PAIR}

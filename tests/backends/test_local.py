@@ -16,7 +16,9 @@ from transformers import AutoModelForCausalLM
 
 from nl2sql_arena import backends
 from nl2sql_arena.backends.local import NOT_FINITE, Local, choose
+from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import BadCard, ModelUnavailable
+from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.types import Completion, Generation, GenerationRequest, Prompt
 from tests import tiny
 
@@ -281,6 +283,17 @@ def test_reading_weights_draws_no_bar_and_a_download_still_does(models: Path, ca
     with hub_bar(total=2, desc="model.safetensors") as bar:
         bar.update(1)
     assert "model.safetensors" in capfd.readouterr().err
+
+
+def test_two_cards_of_the_same_weights_are_loaded_once(models: Path) -> None:
+    first, second, other = tiny.card("one", "../phi"), tiny.card("two", "../phi"), tiny.card("three", "../llama")
+    for card in (first, second, other):
+        (models / card.name).mkdir()
+    with Sandbox(workers=1) as sandbox:
+        engine = Engine({card.name: card for card in (first, second, other)}, models, {}, sandbox)
+        assert engine.backend("one") is engine.backend("two")
+        assert engine.backend("one") is not engine.backend("three")
+        assert engine.on({}).backend("two") is engine.backend("one")
 
 
 def test_weights_that_are_pickles_are_not_read(tmp_path: Path) -> None:
