@@ -48,7 +48,7 @@ class Engine:
         """Completions for requests, in order of finishing; a Space replaces it by the same generator under its GPU decorator."""
 
     def backend(self, model: str) -> backends.Backend:
-        """The model, loaded at first use and once for all cards of its weights. Raises BadInput for an unknown name and ModelUnavailable."""
+        """The model, loaded at first use and once for all cards of its weights. Raises BadInput (an unknown name), ModelUnavailable."""
         if model not in self._cards:
             raise BadInput(f"There is no model '{model}'; choose one of {', '.join(self._cards)}.")
         with self._lock:
