@@ -57,6 +57,10 @@ RESERVED = frozenset(
     "WITHIN ASC DESC NULLS LAST TRUE FALSE INTERVAL EXTRACT VALUES PIVOT UNPIVOT".split()
 )
 """Words that are shown in capitals."""
+FUNCTIONS = frozenset(
+    "COUNT SUM AVG MIN MAX ROUND ABS COALESCE NULLIF LOWER UPPER LENGTH TRIM CONCAT SUBSTRING REPLACE DATE_TRUNC STRFTIME".split()
+)
+"""Those that are shown in capitals, too: translation writes all so, which would tell the models of other dialects apart."""
 
 
 @dataclass(frozen=True)
@@ -300,13 +304,16 @@ def pretty(sql: str) -> str:
         return sql
     try:
         laid_out = str(sqlparse.format(sql, reindent=True, use_space_around_operators=True)).strip()
-        return "".join(_cased(kind, text) for kind, text in sqlparse.lexer.tokenize(laid_out))
+        tokens = [*sqlparse.lexer.tokenize(laid_out), (None, "")]
+        return "".join(_cased(kind, text, after) for (kind, text), (_, after) in pairwise(tokens))
     except sqlparse.exceptions.SQLParseError:
         return sql
 
 
-def _cased(kind: object, text: str) -> str:
-    """A reserved word in capitals, anything else as written: sqlparse also takes many column names for keywords."""
+def _cased(kind: object, text: str, after: str) -> str:
+    """Reserved words and common functions in capitals, anything else as written: sqlparse also takes many column names for keywords."""
+    if after == "(" and text.upper() in FUNCTIONS:
+        return text.upper()
     return text.upper() if kind in sqlparse.tokens.Keyword and set(text.upper().split()) <= RESERVED else text
 
 

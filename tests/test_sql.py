@@ -270,3 +270,19 @@ def test_formatting_changes_layout_only() -> None:
     with duckdb.connect() as connection:
         connection.execute(TABLE)
         assert connection.execute(laid_out).fetchall() == connection.execute(sql).fetchall()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "SELECT c.country, COUNT(*) AS n FROM customers c WHERE c.stock > 2 GROUP BY c.country ORDER BY n DESC LIMIT 5",
+        "SELECT  c.country ,\n\n\tcount(*) AS n\nFROM customers c WHERE c.stock>2\n    group by c.country Order By n desc\nLIMIT 5",
+    ],
+)
+def test_one_formatter_lays_out_both_sides(other: str) -> None:
+    one = "select c.country, count(*) as n from customers c where c.stock > 2 group by c.country order by n desc limit 5"
+    assert pretty(other) == pretty(one)
+
+
+def test_only_functions_are_written_in_capitals() -> None:
+    assert pretty("select count, max, sum(count) from t").split() == ["SELECT", "count,", "max,", "SUM(count)", "FROM", "t"]
