@@ -11,7 +11,10 @@ from nl2sql_arena.engine import Cancelled, refusing_too_long
 from nl2sql_arena.errors import BadInput, Infrastructure
 from nl2sql_arena.prompts import question_key
 from nl2sql_arena.services import Profile, Services
-from nl2sql_arena.types import Answer, Battle, Example, OnToken, Request
+from nl2sql_arena.types import Answer, Battle, Example, OnToken, Part, Request
+
+Words = tuple[Part, ...] | None
+"""What a query does; None when that cannot be put in words."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,20 @@ def retry(services: Services, battle: Battle, cancelled: Cancelled | None = None
 def votable(battle: Battle) -> bool:
     """Both sides delivered: a model's failure can be voted on, our own cannot."""
     return "infrastructure" not in (battle.a.outcome, battle.b.outcome)
+
+
+def in_words(services: Services, battle: Battle) -> tuple[Words, Words]:
+    """What each side's query does, in sentences; empty for a side that wrote none."""
+    return _in_words(services, battle.a), _in_words(services, battle.b)
+
+
+def _in_words(services: Services, answer: Answer) -> Words:
+    if not answer.prepared.sql or answer.outcome in ("abstained", "infrastructure"):
+        return ()
+    try:
+        return services.sandbox.steps(answer.prepared.sql)
+    except Infrastructure:
+        return None
 
 
 def verdict(battle: Battle) -> str:

@@ -80,13 +80,13 @@ class ArenaTab:
                     self.second = gr.Dropdown(models, value=self.profile.pair[1], label="The other", elem_id="second")
         self.status = gr.HTML(elem_id="status", padding=False)
         with gr.Row(elem_id="sides"):
-            self.title_a, self.sql_a, self.table_a = self._side("a")
-            self.title_b, self.sql_b, self.table_b = self._side("b")
+            self.title_a, self.sql_a, self.words_a, self.table_a = self._side("a")
+            self.title_b, self.sql_b, self.words_b, self.table_b = self._side("b")
         self.strip = gr.HTML(elem_id="strip", padding=False)
         self.retry = gr.Button("Try the failed side again", visible=False, elem_id="retry")
         self.ballot = Ballot(self.services, self.profile, self.sessions)
 
-    def _side(self, letter: str) -> tuple[gr.HTML, gr.Code, gr.HTML]:
+    def _side(self, letter: str) -> tuple[gr.HTML, gr.Code, gr.HTML, gr.HTML]:
         with gr.Column(min_width=300, elem_classes=["side-column"]):
             title = gr.HTML(render.side_title(letter.upper()), elem_id=f"title-{letter}", padding=False)
             sql = gr.Code(
@@ -97,8 +97,9 @@ class ArenaTab:
                 wrap_lines=True,
                 buttons=["copy"],
             )
+            words = gr.HTML(elem_id=f"words-{letter}", padding=False)
             table = gr.HTML(elem_id=f"table-{letter}", padding=False)
-        return title, sql, table
+        return title, sql, words, table
 
     def _wire(self) -> None:
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -109,6 +110,8 @@ class ArenaTab:
             self.status,
             self.title_a,
             self.title_b,
+            self.words_a,
+            self.words_b,
             self.table_a,
             self.table_b,
             self.strip,
@@ -217,6 +220,7 @@ class ArenaTab:
             if stopped() and not arena.votable(battle):
                 asked.failure = STOPPED  # half a battle would tell which side was the faster
             else:
+                asked.words = arena.in_words(self.services, battle)
                 asked.battle = battle
         except ArenaError as problem:
             asked.failure = str(problem)
@@ -277,7 +281,9 @@ class ArenaTab:
         asked = session.round
         try:
             if asked.battle:
-                asked.battle = arena.retry(self.services, asked.battle, asked.stop.is_set)
+                battle = arena.retry(self.services, asked.battle, asked.stop.is_set)
+                asked.words = arena.in_words(self.services, battle)
+                asked.battle = battle
         except ArenaError as problem:
             asked.failure = str(problem)
         except Exception:  # noqa: BLE001 - the UI's edge: the page says something, the log says what
@@ -293,6 +299,8 @@ class ArenaTab:
             self.status: self._status(asked),
             self.title_a: render.side_title("A", cards[0]),
             self.title_b: render.side_title("B", cards[1]),
+            self.words_a: render.steps(asked.words[0]) if battle else "",
+            self.words_b: render.steps(asked.words[1]) if battle else "",
             self.table_a: self._result(battle.a, asked.named) if battle else "",
             self.table_b: self._result(battle.b, asked.named) if battle else "",
             self.strip: _strip(battle) if battle else "",

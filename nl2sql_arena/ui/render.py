@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from nl2sql_arena.types import Answer, Battle, Execution, ModelCard, Outcome, Schema, Table, Tally, Value
+from nl2sql_arena.types import Answer, Battle, Execution, ModelCard, Outcome, Part, Schema, Table, Tally, Value
 from nl2sql_arena.ui.words import OUTCOMES, VERDICTS
 
 SHOWN_ROWS = 200
@@ -62,6 +62,26 @@ def result(execution: Execution) -> str:
 def _message(text: str) -> str:
     """A message; several lines keep their columns, since a caret may point at a place."""
     return f"<pre>{escape(text)}</pre>" if "\n" in text else f'<p class="detail">{escape(text)}</p>' if text else ""
+
+
+def steps(parts: Sequence[Part] | None) -> str:
+    """What a query does, numbered through all of its parts."""
+    if parts is None:
+        return '<p class="rows">This SQL cannot be put in words.</p>'
+    body, number = "", 1
+    for part in parts:
+        if part.name or len(parts) > 1:
+            made = f"To make {_marked(f'`{part.name}`')}" if part.name else "For the result"
+            body += f"<h4>{made}{', anew for each row' if part.anew else ''}</h4>"
+        body += f'<ol start="{number}">{"".join(f"<li>{_marked(sentence)}</li>" for sentence in part.sentences)}</ol>'
+        number += len(part.sentences)
+    box = f'<div tabindex="0" role="region" aria-label="The SQL in words">{body}</div>'
+    return f'<details class="steps" open><summary>In words</summary>{box}</details>' if parts else ""
+
+
+def _marked(sentence: str) -> str:
+    """A sentence whose names and SQL stand between backticks."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(sentence))
 
 
 def row_words(execution: Execution) -> str:

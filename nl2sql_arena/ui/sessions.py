@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from nl2sql_arena.arena import Ask
+from nl2sql_arena.arena import Ask, Words
 from nl2sql_arena.types import Battle, Example, Winner
 from nl2sql_arena.ui.benchmark.state import Bench
 from nl2sql_arena.votes.details import Fix
@@ -27,6 +27,8 @@ class Round:
 
     ask: Ask | None = None
     battle: Battle | None = None
+    words: tuple[Words, Words] = ((), ())
+    """What each side's query does."""
     failure: str = ""
     ticket: str = ""
     """What a vote must bring along; made when both results leave for the page, so that nobody votes before."""

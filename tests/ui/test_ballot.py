@@ -11,7 +11,7 @@ from nl2sql_arena.ui.fixing import AFTER_THE_VOTE, CHANGED
 from nl2sql_arena.ui.words import BUTTONS, PASSED, READING, READS, REASONS
 from nl2sql_arena.votes import details
 from tests.ui.raw_page import RawPage
-from tests.ui.script import PAIR, PLAIN, ROWS, SAME, TITLES
+from tests.ui.script import ODD, PAIR, PLAIN, ROWS, SAME, TITLES
 
 EXAMPLE = next(row["question"] for row in ROWS if row["id"].startswith("shop") and row["split"] == "arena" and row["gold_sql"])
 NAMES = re.compile("|".join((*PAIR, *TITLES.values())))
@@ -40,6 +40,22 @@ def kinds(server, page):
 
 def labels(page):
     return [page.shown[f"vote-{winner}"]["value"] for winner in BUTTONS]
+
+
+# In words
+
+
+def test_each_side_says_in_words_what_its_sql_does(page):
+    page.ask(PLAIN)
+    both = [page.shown[f"words-{side}"] for side in "ab"]
+    assert all(words.count("<li>") > 1 and "Take the rows of <code>customers</code>." in words for words in both)
+    assert sum("Make one group of rows for each <code>country</code>." in words for words in both) == 1
+    assert sum("<code>country</code> equals “Germany”" in words for words in both) == 1
+    assert not NAMES.search(page.seen)
+    page.ask(EXAMPLE)
+    assert sorted(bool(page.shown[f"words-{side}"]) for side in "ab") == [False, True], "who abstains has nothing to explain"
+    page.ask(ODD)
+    assert sum("This SQL cannot be put in words." in page.shown[f"words-{side}"] for side in "ab") == 1, "one side is a DROP"
 
 
 # Skip, can't tell, undo

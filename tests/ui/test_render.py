@@ -17,6 +17,7 @@ from nl2sql_arena.types import (
     ForeignKey,
     ModelCard,
     Outcome,
+    Part,
     Prepared,
     Prompt,
     ResultColumn,
@@ -135,11 +136,24 @@ def test_text_of_models_databases_and_visitors_is_never_html():
         render.schema(Schema("shop", (table,)), {HOSTILE: hostile}),
         render.side_title("A", cards["m"]),
         render.reveal(battle, cards, HOSTILE),
+        render.steps((Part(HOSTILE, (f"Take `{HOSTILE}` from {HOSTILE}",), anew=True), Part("", (HOSTILE,)))),
         render.tallies("Votes", HOSTILE, [Tally("m@1", f"{HOSTILE}@2", decisive=wilson(0, 0))], cards),
     ]
     for page in pages:
         assert "<script" not in page
         assert "&lt;script" in page
+
+
+def test_steps_are_numbered_through_all_parts():
+    html = render.steps((Part("spent", ("Take `a`.", "Show `b`.")), Part("list 1", ("Take `c`.",), anew=True), Part("", ("Show `d`.",))))
+    assert re.findall(r'<ol start="(\d)">', html) == ["1", "3", "4"]
+    assert (
+        re.sub("<.*?>", "", "|".join(re.findall("<h4>(.*?)</h4>", html)))
+        == "To make spent|To make list 1, anew for each row|For the result"
+    )
+    assert "<h4>" not in render.steps((Part("", ("Show `d`.",)),))
+    assert render.steps(()) == ""
+    assert "cannot be put in words" in render.steps(None)
 
 
 def test_a_side_has_no_name_until_it_is_given_one():
