@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.ui.raw_page import RawPage
-from tests.ui.script import BIG, BROKEN, FAILURE, ODD, PAIR, PLAIN, SAME, SLOW, TITLES, WORDS
+from tests.ui.script import BIG, BROKEN, FAILURE, ODD, PAIR, PLAIN, ROWS, SAME, SLOW, TITLES, WORDS
 
 NOT_YET = "Both results are not here yet; vote when they are."
 NO_BATTLE = "There is no open battle to vote on; ask a question first."
 SECRETS = (*PAIR, WORDS, "tokens", "scripted", "changed before running", r"[0-9]\.[0-9]+ s\b")
 """Names (titles hold them), a model's own words, and what a reveal says of tokens, precision, repairs and time."""
+EXAMPLE = next(row["question"] for row in ROWS if row["id"].startswith("shop") and row["split"] == "arena" and row["gold_sql"])
 OPEN = "Open: names and live text"
 SHARED = {"header", "first", "second", "bench-models", "cards"}
 """Elements that name both models, the same for every visitor."""
@@ -50,7 +51,7 @@ def refused(page, winner, server):
 
 
 def test_before_the_vote_no_byte_tells_which_model_is_which(page):
-    for question in (PLAIN, SAME, BIG, ODD):
+    for question in (PLAIN, SAME, BIG, ODD, EXAMPLE):
         page.seen = ""
         page.ask(question)
         assert is_open(page)
@@ -58,6 +59,23 @@ def test_before_the_vote_no_byte_tells_which_model_is_which(page):
     page.ask(SAME)
     page.vote("tie")
     assert secrets_in(page.shown["reveal"]) == list(SECRETS)
+
+
+def test_no_part_of_the_ballot_tells_before_the_vote_nor_after_a_skip(page, server):
+    presses = [("details-save", "click"), ("fix-run", "click"), ("fix-right", "click"), ("fix-side", "input"), ("undo", "click")]
+    before = server.count("events")
+    page.ask(EXAMPLE)
+    page.seen = ""
+    for until in ("before", "skipped"):
+        page.values |= {"fix-sql": "SELECT 1", "comment": "who is it?", "fix-side": "b"}
+        for element, event in presses:
+            for handler in page.handlers(element, event):
+                page.call(handler)
+        page.call(page.handlers("vote-tie")[-1])
+        assert "gold" not in page.seen, until
+        page.click("skip")
+    assert not secrets_in(page.seen)
+    assert server.count("events") == before + 1, "the skip"
 
 
 def test_both_sides_arrive_in_one_message(page):
