@@ -7,7 +7,7 @@ counts nowhere. `erase` is the one delete.
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from nl2sql_arena.types import WINNERS, Answer, Battle, Tally, Winner
 from nl2sql_arena.votes import tokens
 from nl2sql_arena.votes.details import Detail, Note, checked, standing, written
 from nl2sql_arena.votes.flags import flags, seconds_between
+from nl2sql_arena.votes.records import Record, Restored, ids, put_back, taken
 from nl2sql_arena.votes.tables import (
     BATTLES,
     BETTER,
@@ -57,6 +58,8 @@ class Store:
             migrate(connection)
             kept = connection.execute(sa.select(KEPT.c.value).where(KEPT.c.name == SIGNING_KEY)).scalar_one()
         self._key = (signing_key or kept).encode()
+        self.on_change: Callable[[str], None] = lambda _battle_id: None
+        """Is told a battle's id once something about it is on disk; must return at once."""
 
     def add_battle(self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str, db_content: str = "") -> str:
         """Keep a battle whose two results were delivered; one that is there already stays as it is. Returns the token of its vote.
@@ -77,6 +80,7 @@ class Store:
                 raise BadVote("This battle was erased on its voter's request; ask a new question.")
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             connection.execute(insert(BATTLES).values(row).on_conflict_do_nothing())
+        self.on_change(battle.id)
         return self.token(battle.id, voter)
 
     def token(self, battle_id: str, voter: str) -> str:
@@ -117,6 +121,7 @@ class Store:
                 connection.execute(EVENTS.insert().values(_event(battle, "undo")))
             except sa.exc.IntegrityError as problem:
                 raise BadVote("This vote was taken back already; ask the next question.") from problem
+        self.on_change(battle_id)
 
     def add_note(self, battle_id: str, note: Note, voter: str, token: str) -> None:
         """Keep what a voter adds to a vote that stands; earlier notes stay, and of each kind the newest counts. Raises as `vote`."""
@@ -130,6 +135,7 @@ class Store:
             if sum(each in NOTES for each in happened) >= MOST_NOTES:
                 raise BadVote(f"Something was added to this vote {MOST_NOTES} times already; what stands is the newest.")
             connection.execute(EVENTS.insert().values(_event(battle, kind) | {"note": written(note)}))
+        self.on_change(battle_id)
 
     def flag(self, battle_id: str, flag: str) -> None:
         """Note something odd about a battle, such as a check that could not be made. Raises BadVote and StoreError."""
@@ -138,6 +144,7 @@ class Store:
             if battle is None:
                 raise BadVote("There is no such battle to flag.")
             connection.execute(EVENTS.insert().values(_event(battle, "flag") | {"flag": flag}))
+        self.on_change(battle_id)
 
     def erase(self, voter: str) -> int:
         """Delete a voter's battles and events; their ids stay as tombstones without text. Returns how many battles. Raises StoreError."""
@@ -148,10 +155,34 @@ class Store:
                 connection.execute(TOMBSTONES.insert(), [{"battle_id": each, "erased": now()} for each in found])
                 connection.execute(EVENTS.delete().where(EVENTS.c.battle_id.in_(own)))
                 connection.execute(BATTLES.delete().where(BATTLES.c.voter == voter))
-        if self._engine.dialect.name == "sqlite":  # else the text stays in the log until it is next written over
+        self._wipe()
+        for battle_id in found:
+            self.on_change(battle_id)
+        return len(found)
+
+    def _wipe(self) -> None:
+        """After an erasure: else the text stays in SQLite's log until that is next written over."""
+        if self._engine.dialect.name == "sqlite":
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        return len(found)
+
+    def battle_ids(self) -> list[str]:
+        """Every battle that is here, and those that were erased. Raises StoreError."""
+        with self._reading() as connection:
+            return ids(connection)
+
+    def records(self, battles: Sequence[str]) -> list[Record]:
+        """All that is known of some battles, for a copy elsewhere. Raises StoreError."""
+        with self._reading() as connection:
+            return taken(connection, battles)
+
+    def restore(self, found: Iterable[Record]) -> Restored:
+        """Add what a copy has and this store lacks, in one transaction; twice is as once. Raises StoreError."""
+        with self._writing() as connection:
+            restored = put_back(connection, found)
+        if restored.erased:
+            self._wipe()
+        return restored
 
     def events(self) -> list[dict[str, Any]]:
         """Everything that happened, oldest first. Raises StoreError."""
@@ -200,11 +231,17 @@ class Store:
                 connection.execute(EVENTS.insert().values(_event(battle, kind) | {"winner": winner, "asks": asks}))
             except sa.exc.IntegrityError as problem:
                 raise BadVote("This battle already has its vote; ask the next question.") from problem
+        self.on_change(battle_id)
 
     def _read(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
         try:
             with self._engine.connect() as connection:
-                return [dict(row) for row in connection.execute(query).mappings()]
+                yield connection
         except sa.exc.DatabaseError as problem:
             raise StoreError(f"The votes cannot be read ({_cause(problem)}); check the data folder, or name another.") from problem
 
