@@ -7,6 +7,7 @@ Answer with outcome `infrastructure`, which counts for nobody.
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nl2sql_arena import backends, catalog, prompts
@@ -34,6 +35,10 @@ NOTHING = Prepared(sql="", formatted="")
 STOPPED = "Stopped before this side had finished; ask again."
 TOO_LONG = "This question is too long for one of these models with this database's tables; ask it shorter."
 """The `failure` of an answer whose prompt does not fit. It names neither a model nor its room, which would tell blind sides apart."""
+GARBLED = "The model wrote the same mark on and on, as models do whose numbers overflow in fp16; load it with precision bf16 or fp32."
+"""The `failure` of a text that is no text: our side's or a server's fault, not a wrong answer."""
+MARKS = 16
+"""So many at the end of a text are no words: no query has them."""
 
 
 class Engine:
@@ -126,7 +131,10 @@ class Engine:
         self, requests: Sequence[GenerationRequest], on_token: OnToken | None, cancelled: Cancelled | None
     ) -> Iterator[Completion]:
         for model in dict.fromkeys(request.model for request in requests):
-            yield from self.backend(model).generate([request for request in requests if request.model == model], on_token, cancelled)
+            mine = [request for request in requests if request.model == model]
+            for completion in self.backend(model).generate(mine, on_token, cancelled):
+                garbled = not completion.failure and is_garbled(completion.text)
+                yield replace(completion, failure=GARBLED) if garbled else completion
 
     def _answer(self, request: Request, prompt: Prompt, completion: Completion, limits: Limits) -> Answer:
         """The completion with what became of it."""
@@ -164,6 +172,16 @@ class Engine:
         if not prepared.sql:
             return prepared, Execution("error", error_kind="syntax", message="The model wrote no SQL.")
         return prepared, self._sandbox.run(path, prepared.sql, limits)
+
+
+def is_garbled(text: str) -> bool:
+    """Whether a text ends in the marks that models write when their scores are no numbers: the first token of the vocabulary, on and on.
+
+    That is "!" for the tokenizers of Phi-2 and Llama 3 and "<unk>" for those of Llama 2 and Mistral. The in-process backend looks at the
+    scores themselves; a server does not say.
+    """
+    end = text.rstrip()
+    return end.endswith(("!" * MARKS, "<unk>" * MARKS))
 
 
 def refusing_too_long(answers: Iterable[Answer]) -> Iterator[Answer]:

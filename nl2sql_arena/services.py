@@ -16,6 +16,9 @@ from nl2sql_arena.votes import Store
 REAL_PAIR = ("phi-2-nl2sql", "sqlcoder-7b-2")
 MINI_PAIR = ("mini-p-lora", "mini-l")
 PROFILES = ("auto", "real", "minis")
+QUANTISED = ("nf4", "int8")
+"""How a backend's `precision` begins where weights are held in fewer than 16 bits."""
+UNLIKE = "Only one side is quantised as shown, which is part of what you compare; set the same precision in both cards to compare models."
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ def _profile(services: Services, kind: Kind, pair: tuple[str, str], hardware: st
             running += (services.engine.backend(name).precision,)
     except ArenaError as problem:
         running, reason = (), f"{reason} {problem}".strip()
+    if len({how.partition(" ")[0] if how.startswith(QUANTISED) else "" for how in running}) > 1:
+        reason = f"{reason} {UNLIKE}".strip()
     models = tuple(name for name, card in services.cards.items() if card.kind in (kind, "baseline"))
     return Profile(kind, pair, models, hardware, running, reason)
 

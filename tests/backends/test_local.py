@@ -244,16 +244,68 @@ def test_auto_means_one_thread_for_a_small_model_on_a_cpu(monkeypatch: pytest.Mo
     assert choose("nf4", 2_800_000_000).dtype == torch.bfloat16
 
 
-def test_auto_on_a_gpu_follows_its_generation_and_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (24 << 30, 24 << 30))
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
-    assert str(choose("auto", 6_700_000_000)) == "bf16 on cuda"
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
-    assert str(choose("auto", 2_800_000_000)) == "fp16 on cuda"
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (9 << 30, 15 << 30))
-    plan = choose("auto", 6_700_000_000)
-    assert (str(plan), plan.dtype) == ("nf4 on cuda", torch.float16)
+PHI, SQLCODER = 2_779_683_840, 6_738_546_688
+"""Parameters of the pair."""
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Gives this machine a GPU with so many GB (10^9 bytes) free of so many."""
+
+    def have(free: float, total: float, bf16: bool = True) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (int(free * 1e9), int(total * 1e9)))
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
+
+    return have
+
+
+@pytest.mark.parametrize(
+    ("total", "bf16", "held"),
+    [(15.6, False, "nf4 on cuda"), (16.9, True, "nf4 on cuda"), (23.6, True, "bf16 on cuda"), (80, True, "bf16 on cuda")],
+)
+def test_auto_holds_both_of_the_pair_alike(gpu: Callable[..., None], total: float, bf16: bool, held: str) -> None:
+    gpu(total - 0.3, total, bf16)
+    assert str(choose("auto", PHI)) == held
+    taken = (2 if held.startswith("bf16") else 0.65) * PHI / 1e9 + 0.6
+    gpu(total - taken, total, bf16)
+    assert str(choose("auto", SQLCODER)) == held
+
+
+def test_before_ampere_four_bits_compute_in_fp16_and_a_small_model_is_not_quantised(gpu: Callable[..., None]) -> None:
+    gpu(15, 15.6, bf16=False)
+    assert choose("auto", PHI).dtype == torch.float16
+    assert str(choose("auto", 5_000_000)) == "fp16 on cuda"
+
+
+def test_what_another_program_holds_of_a_large_gpu_counts(gpu: Callable[..., None]) -> None:
+    gpu(9, 24)
+    assert str(choose("auto", SQLCODER)) == "nf4 on cuda"
+    assert str(choose("auto", PHI)) == "bf16 on cuda"
+
+
+def test_on_a_mac_models_run_in_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "is_macos_or_newer", lambda major, minor: True)
+    assert str(choose("auto", PHI)) == "bf16 on mps"
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "fp32", "nf4"])
+def test_attention_is_never_eager(models: Path, precision: str) -> None:
+    assert load(models, "phi", precision=precision)._model.config._attn_implementation == "sdpa"
+
+
+def test_a_model_that_only_has_eager_attention_is_refused_in_fp16(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = AutoModelForCausalLM.from_pretrained
+
+    def eager(*arguments: object, **options: object) -> object:
+        return found(*arguments, **{**options, "attn_implementation": "eager"})
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", eager)
+    assert ask(load(models, "phi", precision="bf16")).tokens == 24
+    with pytest.raises(ModelUnavailable, match=r"overflows in fp16; set precision fp32"):
+        load(models, "phi", precision="fp16")
 
 
 def test_an_adapter_of_another_width_is_refused_with_what_differs(models: Path) -> None:

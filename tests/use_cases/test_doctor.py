@@ -39,10 +39,10 @@ class Silent(Hub):
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Gives this machine a GPU with so many GB free."""
 
-    def have(free: float) -> None:
+    def have(free: float, total: float) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (int(free * GB), int(free * GB)))
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (int(free * GB), int(total * GB)))
 
     return have
 
@@ -53,17 +53,20 @@ def big(gigabytes: int, precision: str = "auto") -> ModelCard:
 
 
 @pytest.mark.parametrize(
-    ("free", "precision", "state", "says"),
+    ("free", "total", "precision", "state", "says"),
     [
-        (24, "auto", "to download", "bf16 because 16-bit weights fit 24.0 GB"),
-        (15, "auto", "to download", "nf4 because 13.0 GB of 16-bit weights and room to work do not fit 15.0 GB"),
-        (4, "auto", "too large", "4.2 GB of weights do not fit 4.0 GB"),
-        (15, "bf16", "too large", "bf16 because the card says so; 13.0 GB of weights do not fit 15.0 GB"),
-        (15, "int8", "to download", "int8 because the card says so"),
+        (24, 24, "auto", "to download", "bf16 because 16-bit weights fit 24.0 GB"),
+        (15, 24, "auto", "to download", "nf4 because 13.0 GB of 16-bit weights and room to work do not fit 15.0 GB"),
+        (16, 16, "auto", "to download", "nf4 because this GPU cannot hold Phi-2 and SQLCoder at 16 bits, and both sides run alike"),
+        (4, 24, "auto", "too large", "4.2 GB of weights do not fit 4.0 GB"),
+        (15, 24, "bf16", "too large", "bf16 because the card says so; 13.0 GB of weights do not fit 15.0 GB"),
+        (15, 24, "int8", "to download", "int8 because the card says so"),
     ],
 )
-def test_precision_follows_card_and_free_memory(gpu: Any, tmp_path: Path, free: float, precision: str, state: str, says: str) -> None:
-    gpu(free)
+def test_precision_follows_card_and_free_memory(
+    gpu: Any, tmp_path: Path, free: float, total: float, precision: str, state: str, says: str
+) -> None:
+    gpu(free, total)
     found = forecast(big(13, precision), tmp_path / "big")
     assert found.state == state
     assert says in found.why

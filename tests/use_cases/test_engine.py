@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nl2sql_arena.engine import TOO_LONG, Engine, refusing_too_long
+from nl2sql_arena.engine import GARBLED, TOO_LONG, Engine, is_garbled, refusing_too_long
 from nl2sql_arena.errors import BadInput, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.services import Services
@@ -71,6 +71,36 @@ def test_a_query_that_does_not_end_is_stopped_at_its_limit(ask: Any) -> None:
     answer = ask("Count for ever", limits=replace(DISPLAY, seconds=0.3))
     assert answer.outcome == "timeout"
     assert "0.3 s" in answer.execution.message
+
+
+class Saying:
+    """A loaded model that answers everything with one text."""
+
+    precision, context = "fp16 on cuda", 4096
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def count_tokens(self, text: str) -> int:
+        return len(text) // 4
+
+    def generate(self, requests: Sequence[GenerationRequest], *_: object) -> Iterator[Completion]:
+        for each in requests:
+            yield Completion(each.id, each.model, self.text, 100, 600, 0.1, 1.0, "length")
+
+
+@pytest.mark.parametrize("text", ["!" * 600, "SELECT count(*) FROM cust" + "!" * 300 + "\n", "<unk>" * 40])
+def test_marks_without_end_are_a_failure_of_the_machinery_not_a_wrong_answer(shared: Services, text: str) -> None:
+    fresh = engine(shared)
+    fresh.add("left", Saying(text))
+    (answer,) = fresh.answers([Request("1", "left", "shop", GERMANY)])
+    assert (answer.outcome, answer.execution.message) == ("infrastructure", GARBLED)
+    assert answer.completion.failure == GARBLED, "so that no run log keeps it"
+
+
+@pytest.mark.parametrize("text", ["SELECT 'Stop!!!!!!!!'", "SELECT " + "1 + " * 200, "SELECT '" + "!" * 40 + "' AS loud"])
+def test_a_query_with_marks_in_it_is_a_query(text: str) -> None:
+    assert not is_garbled(text)
 
 
 def test_a_long_result_is_cut_and_says_so(ask: Any) -> None:

@@ -1,6 +1,6 @@
 """What the page opens with: which contestants, on what, and why not the others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,6 +61,18 @@ def test_a_real_pair_that_cannot_be_loaded_gives_way_with_the_reason_and_the_nex
     assert missing in profile.reason
     assert "write a JSON object" in profile.reason
     assert not set(profile.models) & set(REAL_PAIR)
+
+
+@pytest.mark.parametrize(("one", "other", "told"), [("nf4 on cuda", "bf16 on cuda", True), ("nf4 on cuda", "nf4 on cuda", False)])
+def test_a_pair_of_which_one_side_is_quantised_says_so(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, one: str, other: str, told: bool
+) -> None:
+    services = opened()
+    running = dict(zip(REAL_PAIR, (one, other), strict=True))
+    monkeypatch.setattr(services.engine, "backend", lambda name: SimpleNamespace(precision=running[name]))
+    profile = choose_profile(services, True, "NVIDIA L4, 24 GB")
+    assert profile.running == (one, other)
+    assert ("Only one side is quantised" in profile.reason) == told
 
 
 def test_when_nothing_can_be_loaded_the_page_still_opens_and_says_so(opened: Opened) -> None:
@@ -168,34 +180,6 @@ def test_the_hardware_is_what_torch_sees() -> None:
     assert device.has_gpu == torch.cuda.is_available()
     assert device.name.startswith("CPU (") or device.has_gpu
     assert not device.zero_gpu
-
-
-def test_without_a_spaces_package_the_generator_stays_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware, "spaces", None)
-    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
-    assert hardware.on_gpu(len) is len
-
-
-def test_on_zero_gpu_one_call_runs_both_sides_and_no_callback_crosses_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[Any, ...]] = []
-
-    def gpu(duration: int) -> Callable[[Any], Any]:
-        assert duration == hardware.GPU_SECONDS
-        return lambda function: function
-
-    def generate(*given: Any) -> Iterator[str]:
-        calls.append(given)
-        yield from given[0]
-
-    monkeypatch.setattr(hardware, "spaces", SimpleNamespace(GPU=gpu))
-    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
-    assert hardware.detect() == hardware.Device("ZeroGPU", True, True, 6)
-    on_gpu = hardware.on_gpu(generate)
-    both = [SimpleNamespace(id="1", model=model) for model in ("left", "right")]
-    assert list(on_gpu(both, lambda *_: None, lambda: False)) == both
-    assert calls == [(both, None, None)]
-    other = SimpleNamespace(id="2", model="left")
-    assert list(on_gpu([both[0], other, both[1]], None, lambda: True)) == both, "a cancelled run asks for no further slot"
 
 
 def test_further_databases_are_joined_without_loading_a_model_again(opened: Opened, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from huggingface_hub import try_to_load_from_cache
 from transformers import AutoConfig
 
-from nl2sql_arena.backends.local.plan import SMALL, Plan, choose, parameters_of
+from nl2sql_arena.backends.local.plan import SMALL, Plan, choose, is_for_one, parameters_of
 from nl2sql_arena.types import ModelCard, Weights
 
 State = Literal["ready", "to download", "missing", "too large"]
@@ -55,6 +55,8 @@ def forecast(card: ModelCard, folder: Path) -> Forecast:
 def _why(card: ModelCard, plan: Plan, parameters: int, free: float) -> str:
     if card.precision != "auto":
         return f"{plan.precision} because the card says so"
+    if plan.quantised and is_for_one(parameters):
+        return f"{plan.precision} because this GPU cannot hold Phi-2 and SQLCoder at 16 bits, and both sides run alike"
     if plan.quantised:
         whole = 2 * parameters / 1e9
         return f"{plan.precision} because {whole:.1f} GB of 16-bit weights and room to work do not fit {free:.1f} GB of free memory"

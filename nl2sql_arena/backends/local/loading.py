@@ -58,6 +58,8 @@ def _load(card: ModelCard, folder: Path) -> Local:
         _require(card, "bitsandbytes")
         options |= {"quantization_config": quantisation_of(plan), "device_map": {"": plan.device}}
     model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=plan.dtype, attn_implementation="sdpa", use_safetensors=True, **options)
+    if plan.dtype is torch.float16 and model.config._attn_implementation == "eager":
+        raise ModelUnavailable(f"Model {card.name} has no fused attention here and overflows in fp16; set precision fp32 in card.toml.")
     if not plan.quantised:
         model = model.to(plan.device)
     if card.adapter:

@@ -10,6 +10,11 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 SMALL = 100_000_000
 """Parameters below which a model runs in fp32 on one CPU thread, where more threads only wait for each other."""
 GIGABYTE = 1 << 30
+LARGE = 1_000_000_000
+"""Parameters from which a model is held in 4 bits on a card that is too small for the pair."""
+PAIR_BYTES = 20 * GIGABYTE
+"""A card's memory from which Phi-2 and a SQLCoder of 7 B both fit in 16 bits (19 GB of weights). Below it both are quantised: one alone
+would make the precision a part of the comparison."""
 BITS = {"nf4": 4, "int8": 8, "fp16": 16, "bf16": 16, "fp32": 32}
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
@@ -35,13 +40,15 @@ class Plan:
 def choose(precision: str, parameters: int) -> Plan:
     """What runs here: a card's precision, or with "auto" the best that the device and its free memory allow.
 
-    CUDA: bf16, fp16 before Ampere, nf4 where 16 bits do not fit. CPU: fp32 on one thread when small, else bf16.
+    CUDA: bf16, fp16 before Ampere, nf4 where 16 bits do not fit or the card is too small for the pair. CPU: fp32 on one thread when
+    small, else bf16.
     """
     device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     threads = 1 if device == "cpu" and parameters < SMALL else 0
     sixteen = _sixteen_bits(device)
     if precision == "auto":
-        precision = "nf4" if device == "cuda" and not _fits(parameters) else "fp32" if threads else sixteen
+        four = device == "cuda" and (is_for_one(parameters) or not _fits(parameters))
+        precision = "nf4" if four else "fp32" if threads else sixteen
     compute = ("fp32" if threads else sixteen) if precision in ("nf4", "int8") else precision
     return Plan(device, precision, DTYPES[compute], threads)
 
@@ -54,13 +61,25 @@ def _sixteen_bits(device: str) -> str:
     return "bf16"
 
 
+def is_for_one(parameters: int) -> bool:
+    """Whether this is a model of the pair on a card that cannot hold the pair at 16 bits."""
+    found = _gpu_memory()
+    return found is not None and parameters >= LARGE and found[1] < PAIR_BYTES
+
+
 def _fits(parameters: int) -> bool:
     """Whether 16-bit weights leave about 2 GB for the key/value states; unknown free memory counts as enough."""
+    found = _gpu_memory()
+    return found is None or 2 * parameters * 1.1 + 2 * GIGABYTE < found[0]
+
+
+def _gpu_memory() -> tuple[int, int] | None:
+    """Bytes that are free and there at all; None where that is not known, as outside a ZeroGPU call."""
     try:
-        free, _ = torch.cuda.mem_get_info()
+        free, total = torch.cuda.mem_get_info()
     except RuntimeError:
-        return True
-    return bool(2 * parameters * 1.1 + 2 * GIGABYTE < free)
+        return None
+    return int(free), int(total)
 
 
 def parameters_of(config: Any) -> int:
