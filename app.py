@@ -25,7 +25,9 @@ def main(settings: Settings | None = None) -> None:
 def serve(settings: Settings) -> None:
     """Join the parts, load the contestants, launch. Raises ArenaError."""
     # `hardware` comes first: a Space's `spaces` package must be imported before torch.
-    from nl2sql_arena import hardware
+    from nl2sql_arena import hardware, zero_gpu  # isort: skip
+    from gradio import Error
+
     from nl2sql_arena.services import choose_profile, open_services
     from nl2sql_arena.ui import build_app, launch_options
 
@@ -34,7 +36,7 @@ def serve(settings: Settings) -> None:
     for database in services.databases.values():
         database.schema()
     device = hardware.detect()
-    services.engine.generate = hardware.on_gpu(services.engine.generate)
+    services.engine.generate = zero_gpu.decorated(services.engine.generate, refusals=(Error,))
     profile = choose_profile(services, device.has_gpu, device.name, announce=lambda line: print(line, file=sys.stderr, flush=True))
     demo = build_app(services, profile, concurrency=device.concurrency, streams=not device.zero_gpu)
     try:

@@ -1,21 +1,10 @@
-"""What this machine can run models on, and the GPU decorator of a ZeroGPU Space. Importing this imports `spaces` first where it exists."""
+"""What this machine can run models on. Importing this imports `spaces` first where it exists, as ZeroGPU demands (`zero_gpu`)."""
 
-import importlib.util
 import os
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-if importlib.util.find_spec("spaces"):
-    import spaces
-else:
-    spaces = None
-
-ZERO_GPU = "ZeroGPU"
-"""The name of a device that each call gets for a short while."""
-GPU_SECONDS = 40
-"""What one question to both models asks of a ZeroGPU slot."""
+from nl2sql_arena import zero_gpu
 
 
 @dataclass(frozen=True)
@@ -29,9 +18,8 @@ class Device:
 
 def detect() -> Device:
     """Looks for CUDA through torch; on ZeroGPU the device only appears inside a call, so its variable decides."""
-    zero = bool(os.environ.get("SPACES_ZERO_GPU")) and spaces is not None
-    if zero:
-        return Device(ZERO_GPU, True, True, 6)
+    if zero_gpu.is_here():
+        return Device(zero_gpu.NAME, True, True, zero_gpu.CONCURRENCY)
     import torch
 
     if torch.cuda.is_available():
@@ -60,25 +48,3 @@ def memories() -> list[Memory]:
         free, total = torch.cuda.mem_get_info(number)
         found.append(Memory(torch.cuda.get_device_name(number), free, total))
     return found
-
-
-def on_gpu(generate: Callable[..., Any]) -> Callable[..., Any]:
-    """The generator that runs both sides, under one GPU decorator on ZeroGPU; unchanged elsewhere.
-
-    Callbacks cannot cross to the GPU's process, so there they are left behind.
-    """
-    if spaces is None or not os.environ.get("SPACES_ZERO_GPU"):
-        return generate
-
-    @spaces.GPU(duration=GPU_SECONDS)  # type: ignore[untyped-decorator]
-    def one_question(requests: Any) -> Any:
-        yield from generate(requests, None, None)
-
-    def all_questions(requests: Any, _on_token: Any = None, cancelled: Any = None) -> Any:
-        """One slot for each question, which both models share; a cancelled run asks for no further slot."""
-        for number, identity in enumerate(dict.fromkeys(request.id for request in requests)):
-            if number and cancelled and cancelled():
-                return
-            yield from one_question([request for request in requests if request.id == identity])
-
-    return all_questions

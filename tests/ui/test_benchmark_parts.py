@@ -13,7 +13,6 @@ from nl2sql_arena.benchmark.metrics import leveled
 from nl2sql_arena.benchmark.runner import dataset_hash
 from nl2sql_arena.benchmark.scorers import REASONS
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.hardware import ZERO_GPU
 from nl2sql_arena.services import Profile
 from nl2sql_arena.types import Battle, Score
 from nl2sql_arena.ui.benchmark import html
@@ -24,6 +23,7 @@ from nl2sql_arena.ui.benchmark.questions import PAGE, Wanted, grouped, levels_in
 from nl2sql_arena.ui.benchmark.shelf import Shelf
 from nl2sql_arena.ui.benchmark.state import Bench, Plan
 from nl2sql_arena.ui.sessions import Session, Sessions
+from nl2sql_arena.zero_gpu import NAME as ZERO_GPU
 from tests.use_cases.judged import CTE, EASY, HARD, result, stored
 
 HOSTILE = "<script>alert(1)</script>&\"'"

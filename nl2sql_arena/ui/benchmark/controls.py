@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import gradio as gr
 
-from nl2sql_arena import hardware
+from nl2sql_arena import zero_gpu
 from nl2sql_arena.benchmark import sample
 from nl2sql_arena.benchmark.runs import StoredRun
 from nl2sql_arena.errors import ArenaError, BadInput
@@ -121,7 +121,7 @@ class Controls:
     @property
     def _is_shared(self) -> bool:
         """Whether a GPU is lent to each call for a short while, so that nobody may hold it for a full run."""
-        return self.common.profile.hardware == hardware.ZERO_GPU
+        return self.common.profile.hardware == zero_gpu.NAME
 
     def on_start(self, models: list[str], databases: list[str], split: str, request: gr.Request) -> Update:
         def plan(_session: Session) -> Plan:
