@@ -75,9 +75,18 @@ def test_a_vote_is_a_pair_of_answers_by_whoever_wrote_them() -> None:
     ]
 
 
-@pytest.mark.parametrize("change", [{"winner": "tie"}, {"outcome_a": "error"}, {"sql_b": ""}, {"sql_b": "SELECT 1"}])
+@pytest.mark.parametrize(
+    "change", [{"winner": "tie"}, {"outcome_a": "error"}, {"sql_b": ""}, {"sql_b": "SELECT 1"}, {"asks": "readability"}]
+)
 def test_a_vote_that_prefers_nothing_that_runs_is_no_row(change: dict[str, str]) -> None:
     assert preference.read(json.dumps(vote(**change))) == []
+
+
+def test_a_query_that_a_voter_put_right_is_better_than_either_side() -> None:
+    rows = preference.read(json.dumps(vote(winner="both_bad", fix_sql="SELECT 3", fix_side="a")))
+    pairs = [row for row in rows if isinstance(row, preference.Pair)]
+    assert [(pair.chosen, pair.rejected) for pair in pairs] == [("SELECT 3", vote()["sql_a"]), ("SELECT 3", vote()["sql_b"])]
+    assert len(rows) == 4
 
 
 @pytest.mark.parametrize(

@@ -87,10 +87,15 @@ def _rows(number: int, fields: Any) -> Iterator[Row]:
 
 
 def _of_vote(number: int, vote: Mapping[str, Any]) -> Iterator[Row]:
-    """A vote for a query that runs is a pair, one for none of two is two verdicts; a tie says nothing."""
+    """A vote for a query that runs is a pair, one for none of two is two verdicts; a tie says nothing, nor does a vote on readability.
+
+    A query that the voter put right is better than either side's.
+    """
     needed = ("db", "question", "split", "sql_a", "sql_b", "outcome_a", "outcome_b", "model_a", "model_b")
     if missing := [key for key in needed if key not in vote]:
         raise BadInput(f"Row {number} is a vote without {', '.join(missing)}; export votes with `votes list --json`.")
+    if vote.get("asks") == "readability":
+        return
     about = {"db": vote["db"], "question": vote["question"], "split": vote["split"], "source": "vote"}
     sides = {side: (vote[f"sql_{side}"], vote[f"model_{side}"], vote[f"outcome_{side}"]) for side in "ab"}
     if vote["winner"] == "both_bad":
@@ -100,6 +105,12 @@ def _of_vote(number: int, vote: Mapping[str, Any]) -> Iterator[Row]:
         (good, winner, outcome), (bad, loser, _) = sides[won], sides[lost]
         if good and bad and good != bad and outcome in GOOD:
             yield Pair(chosen=good, rejected=bad, chosen_by=winner, rejected_by=loser, **about)
+    if fix := vote.get("fix_sql"):
+        yield from (
+            Pair(chosen=fix, rejected=sql, chosen_by="voter", rejected_by=by, **about)
+            for sql, by, _ in sides.values()
+            if sql not in ("", fix)
+        )
 
 
 def judged(questions: Iterable[Mapping[str, Any]], answers: Iterable[Mapping[str, Any]], run: Run) -> list[Row]:
