@@ -28,7 +28,7 @@ def serve(settings: Settings) -> None:
     from nl2sql_arena import hardware, zero_gpu  # isort: skip
     from gradio import Error
 
-    from nl2sql_arena.services import choose_profile, open_services
+    from nl2sql_arena.services import choose_profile, open_services, without_loading
     from nl2sql_arena.ui import build_app, launch_options
 
     port = free_port(settings.host, settings.port)  # before anything is loaded, which may take long
@@ -38,6 +38,8 @@ def serve(settings: Settings) -> None:
     device = hardware.detect()
     services.engine.generate = zero_gpu.decorated(services.engine.generate, refusals=(Error,))
     profile = choose_profile(services, device.has_gpu, device.name, announce=lambda line: print(line, file=sys.stderr, flush=True))
+    if device.zero_gpu:
+        profile = without_loading(services, profile)
     demo = build_app(services, profile, concurrency=device.concurrency, streams=not device.zero_gpu)
     try:
         demo.launch(server_name=settings.host, server_port=port, quiet=True, prevent_thread_lock=True, **launch_options())

@@ -56,6 +56,8 @@ class Engine:
         """The model, loaded at first use and once for all cards of its weights. Raises BadInput (an unknown name), ModelUnavailable."""
         if model not in self._cards:
             raise BadInput(f"There is no model '{model}'; choose one of {', '.join(self._cards)}.")
+        if found := self._loaded.get(model):
+            return found  # without the lock, which somebody may have held when a GPU's process was forked
         with self._lock:
             if model not in self._loaded:
                 card = self._cards[model]
@@ -64,6 +66,11 @@ class Engine:
                     self._held[held] = backends.load(card, self._models)
                 self._loaded[model] = self._held[held]
             return self._loaded[model]
+
+    def is_ready(self, model: str) -> bool:
+        """Whether the model answers without further weights being loaded: they are, maybe for another card, or it has none here."""
+        card = self._cards[model]
+        return card.backend != "local" or catalog.held(card, self._models) in self._held
 
     def add(self, model: str, backend: backends.Backend) -> None:
         """Let a model that lives already, such as one in training, answer under a card's name."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from nl2sql_arena import catalog, database
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
-from nl2sql_arena.errors import ArenaError, BadInput
+from nl2sql_arena.errors import ArenaError, BadInput, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.settings import Settings
 from nl2sql_arena.types import Clauses, Example, Kind, ModelCard
@@ -112,6 +112,8 @@ def _profile(services: Services, kind: Kind, pair: tuple[str, str], hardware: st
     """The profile with its pair loaded, or with the reason why it could not be."""
     running: tuple[str, ...] = ()
     try:
+        if missing := [name for name in pair if name not in services.cards]:
+            raise ModelUnavailable(f"The folder of models has no card of {' and '.join(missing)}; restore it or choose others.")
         for name in pair:
             announce(loading_line(services.cards[name], services.settings.models))
             running += (services.engine.backend(name).precision,)
@@ -121,6 +123,15 @@ def _profile(services: Services, kind: Kind, pair: tuple[str, str], hardware: st
         reason = f"{reason} {UNLIKE}".strip()
     models = tuple(name for name, card in services.cards.items() if card.kind in (kind, "baseline"))
     return Profile(kind, pair, models, hardware, running, reason)
+
+
+def without_loading(services: Services, profile: Profile) -> Profile:
+    """The profile with only its pair and those models that need no further weights loaded.
+
+    On ZeroGPU weights must lie where a call finds them before the page opens.
+    """
+    offered = tuple(name for name in profile.models if name in profile.pair or services.engine.is_ready(name))
+    return replace(profile, models=offered)
 
 
 def loading_line(card: ModelCard, models: Path) -> str:

@@ -11,12 +11,15 @@ import gradio as gr
 
 from nl2sql_arena import sandbox
 from nl2sql_arena.services import Profile, Services
-from nl2sql_arena.ui import about, votes
+from nl2sql_arena.ui import about, render
 from nl2sql_arena.ui.arena import ArenaTab
 from nl2sql_arena.ui.benchmark.tab import BenchmarkTab
+from nl2sql_arena.ui.by_hand import ByHand
 from nl2sql_arena.ui.sessions import Sessions
+from nl2sql_arena.ui.votes.tab import VotesTab
 
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
+NO_MODEL = "Databases, SQL of your own, votes and stored runs work without one."
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
 
 
@@ -32,11 +35,20 @@ class Page:
 
 
 TABS: dict[str, Callable[[gr.Tab, Page], Any]] = {
-    "Arena": lambda _tab, page: ArenaTab(page.services, page.profile, page.sessions, page.concurrency, page.streams),
-    "Votes": lambda tab, page: votes.build(page.services, tab),
+    "Arena": lambda _tab, page: _arena(page),
+    "SQL": lambda _tab, page: ByHand(page.services),
+    "Votes": lambda tab, page: VotesTab(page.services, page.profile, page.sessions, tab),
     "Benchmark": lambda tab, page: BenchmarkTab(page.services, page.profile, page.sessions, tab),
     "About": lambda _tab, page: about.build(page.services, page.profile),
 }
+
+
+def _arena(page: Page) -> ArenaTab | None:
+    """None where there is no card to choose. Weights that could not be loaded are asked for again by the next question."""
+    if not set(page.profile.pair) <= set(page.profile.models):
+        gr.HTML(render.note(f"There is nobody to ask. {page.profile.reason}", "warn"), elem_id="nobody")
+        return None
+    return ArenaTab(page.services, page.profile, page.sessions, page.concurrency, page.streams)
 
 
 def build_app(services: Services, profile: Profile, concurrency: int = 4, streams: bool = True) -> gr.Blocks:
@@ -66,7 +78,7 @@ def launch_options() -> dict[str, Any]:
     """What the page needs at `launch`: looks, and nothing that reaches out or reports."""
     return {
         "theme": theme(),
-        "css": (Path(__file__).parent / "style.css").read_text(encoding="utf-8"),
+        "css": "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("style.css", "votes/style.css")),
         "head": (Path(__file__).parent / "head.html").read_text(encoding="utf-8"),
         "footer_links": ["settings"],
         "ssr_mode": False,
@@ -100,10 +112,13 @@ def theme() -> gr.themes.Base:
 
 def _header(services: Services, profile: Profile) -> str:
     running = profile.running or ("not loaded",) * len(profile.pair)
-    named = sorted(f"{services.cards[name].title} ({how})" for name, how in zip(profile.pair, running, strict=True))
+    titles = [services.cards[name].title if name in services.cards else name for name in profile.pair]
+    named = sorted(f"{title} ({how})" for title, how in zip(titles, running, strict=True))
     tone = "real" if profile.kind == "real" else "practice"
     lead = "" if profile.kind == "real" else "<b>Practice models.</b> "
     shown = f"{lead}{escape(' against '.join(named))}. Running on {escape(profile.hardware)}."
+    if not profile.running:
+        shown = f"<b>No model is running here.</b> {NO_MODEL}"
     reason = f" {escape(profile.reason)}" if profile.reason else ""
     advice = " For Phi-2 against SQLCoder start the app on a machine with a CUDA GPU of 16 GB or more." if profile.kind == "mini" else ""
     return (

@@ -55,7 +55,11 @@ class Controls:
         floor = [name for name in profile.models if cards[name].kind == "baseline" and name not in profile.pair]
         with gr.Row():
             self.models = gr.CheckboxGroup(
-                choices, value=[*profile.pair, *floor], label="Contestants", elem_id="bench-models", min_width=280
+                choices,
+                value=[name for name in (*profile.pair, *floor) if name in profile.models],
+                label="Contestants",
+                elem_id="bench-models",
+                min_width=280,
             )
             self.databases = gr.CheckboxGroup(databases, value=databases, label="Databases", elem_id="bench-dbs", min_width=280)
             self.split = gr.Radio(
