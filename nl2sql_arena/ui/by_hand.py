@@ -54,11 +54,11 @@ class ByHand:
 
     def _start(self, db: str | None) -> str:
         """Any table's first rows."""
-        tables = self.services.databases[db].schema().tables if db in self.services.databases else ()
+        tables = self.services.databases[db].schema().tables if db else ()
         return f'SELECT * FROM "{tables[0].name}" LIMIT 10' if tables else ""
 
     def _schema(self, db: str | None) -> str:
-        if db not in self.services.databases:
+        if not db:
             return ""
         database = self.services.databases[db]
         found = database.schema()
