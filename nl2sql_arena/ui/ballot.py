@@ -20,7 +20,7 @@ from nl2sql_arena.ui import render
 from nl2sql_arena.ui.details import Details
 from nl2sql_arena.ui.fixing import Fixing
 from nl2sql_arena.ui.sessions import Round, Session, Sessions
-from nl2sql_arena.ui.words import BUTTONS, GOLD, PASSED, READING, READS, SAID, SAID_READS, UNDONE
+from nl2sql_arena.ui.words import BUTTONS, GOLD, PASSED, READING, READS, SAID, SAID_READS, SAME_QUERY, UNDONE
 from nl2sql_arena.votes import tokens
 
 NO_BATTLE = "There is no open battle to vote on; ask a question first."
@@ -106,7 +106,10 @@ class Ballot:
     def _told(self, asked: Round, is_open: bool) -> str:
         if asked.end in PASSED:
             return render.note(asked.said)
-        return render.note(READING) if is_open and asked.about_reading else ""
+        if asked.battle is None or not is_open or not asked.about_reading:
+            return ""
+        is_one = asked.battle.a.prepared.formatted == asked.battle.b.prepared.formatted
+        return render.note(SAME_QUERY if is_one else READING)
 
     def _voting(self, winner: Winner, page: ShowPage) -> Handler:
         """The handler of one vote button."""

@@ -48,6 +48,7 @@ SAID_READS: dict[Winner, str] = {
     "model_a": "A reads better", "model_b": "B reads better", "tie": "both read equally well", "both_bad": "neither reads well",
 }  # fmt: skip
 READING = "So tell only which query reads better; this counts apart from votes on right answers."
+SAME_QUERY = "Both sides wrote the very same query, so there is nothing to choose: skip it."
 PASSED: dict[str, str] = {
     "skip": "Skipped; it counts for nobody. Ask the next question.",
     "cant_tell": "Noted that you cannot tell; that is no tie and counts for nobody. Ask the next question.",

@@ -8,10 +8,10 @@ from contextlib import closing
 import pytest
 
 from nl2sql_arena.ui.fixing import AFTER_THE_VOTE, CHANGED
-from nl2sql_arena.ui.words import BUTTONS, PASSED, READING, READS, REASONS
+from nl2sql_arena.ui.words import BUTTONS, PASSED, READING, READS, REASONS, SAME_QUERY
 from nl2sql_arena.votes import details
 from tests.ui.raw_page import RawPage
-from tests.ui.script import ODD, PAIR, PLAIN, ROWS, SAME, TITLES
+from tests.ui.script import BROKEN, ODD, PAIR, PLAIN, ROWS, SAME, TITLES
 
 EXAMPLE = next(row["question"] for row in ROWS if row["id"].startswith("shop") and row["split"] == "arena" and row["gold_sql"])
 NAMES = re.compile("|".join((*PAIR, *TITLES.values())))
@@ -119,6 +119,13 @@ def test_on_equal_tables_the_vote_is_about_reading_and_is_kept_as_such(server, p
     page.vote("model_b")
     assert "Recorded: B is better." in page.shown["reveal"]
     assert [event["asks"] for event in happened(server, page)] == ["better"]
+
+
+def test_on_one_and_the_same_query_there_is_nothing_to_choose(page):
+    page.ask(BROKEN)
+    page.click("retry")
+    assert page.shown["words-a"] == page.shown["words-b"] != ""
+    assert SAME_QUERY in page.shown["told"]
 
 
 # The gold's verdict
