@@ -1,8 +1,9 @@
 # make run        the arena on this machine
 # make test       everything, in ten minutes after installing
 # make test-long  the longer forms too
+# make space REPO=me/arena   publishes it on Hugging Face (docs/spaces.md)
 .DEFAULT_GOAL := run
-.PHONY: run test test-long check chromium clean
+.PHONY: run test test-long check chromium space clean
 
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -37,6 +38,10 @@ chromium:
 .venv/.installed-dev: .venv/.installed requirements-dev.txt requirements-train.txt
 	$(PIP) -r requirements-dev.txt
 	@touch $@
+
+space: .venv/.installed
+	@$(BIN)/python -m nl2sql_arena space publish "$(REPO)" $(if $(HARDWARE),--hardware "$(HARDWARE)") $(if $(SLEEP),--sleep "$(SLEEP)") \
+		$(if $(BUCKET),--bucket "$(BUCKET)") $(if $(VOTES),--votes "$(VOTES)") $(if $(PRIVATE),--private)
 
 clean:
 	rm -rf .venv var

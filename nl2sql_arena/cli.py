@@ -1,7 +1,7 @@
 """`python -m nl2sql_arena ...`: results on standard output, progress on standard error, exit 0 unless the command itself fails.
 
 Databases, models and figures are imported by the commands that use them, so that help and mistakes are answered at once. The commands of
-the benchmark are in `bench_cli`, those of contestants in `model_cli`, those of votes in `vote_cli`.
+the benchmark are in `bench_cli`, those of contestants in `model_cli`, those of votes in `vote_cli`, those of Spaces in `space_cli`.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nl2sql_arena import bench_cli, model_cli, vote_cli
+from nl2sql_arena import bench_cli, model_cli, space_cli, vote_cli
 from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.terminal import DB_HELP, add, listed, log, models_of, opened_services, rows_of, settings_of, show, whole_number
 from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     model_cli.commands(commands)
     bench_cli.commands(commands)
     vote_cli.commands(commands)
+    space_cli.commands(commands)
     _training(commands)
     return root
 

@@ -23,8 +23,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox"),
         *("hardware", "zero_gpu", "hub", "backends", "published", "votes"),
     ),
-    ("engine", "services", "arena", "adding", "doctor", "benchmark", "training"),
-    ("ui", "terminal", "bench_cli", "model_cli", "vote_cli", "cli", "__main__"),
+    ("engine", "services", "arena", "adding", "doctor", "publishing", "benchmark", "training"),
+    ("ui", "terminal", "bench_cli", "model_cli", "vote_cli", "space_cli", "cli", "__main__"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 HOMES = {
