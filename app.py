@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 import sys
 
@@ -23,31 +24,45 @@ def main(settings: Settings | None = None) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Join the parts, load the contestants, launch. Raises ArenaError."""
+    """Join the parts, rebuild the votes where they are synced, load the contestants, launch. Raises ArenaError."""
     # `hardware` comes first: a Space's `spaces` package must be imported before torch.
     from nl2sql_arena import hardware, zero_gpu  # isort: skip
     from gradio import Error
 
-    from nl2sql_arena.services import choose_profile, open_services, without_loading
+    from nl2sql_arena.services import choose_profile, open_services, read_copy, without_loading
     from nl2sql_arena.ui import build_app, launch_options
+
+    def announce(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
     port = free_port(settings.host, settings.port)  # before anything is loaded, which may take long
     services = open_services(settings)
-    for database in services.databases.values():
-        database.schema()
-    device = hardware.detect()
-    services.engine.generate = zero_gpu.decorated(services.engine.generate, refusals=(Error,))
-    profile = choose_profile(services, device.has_gpu, device.name, announce=lambda line: print(line, file=sys.stderr, flush=True))
-    if device.zero_gpu:
-        profile = without_loading(services, profile)
-    demo = build_app(services, profile, concurrency=device.concurrency, streams=not device.zero_gpu)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # how a container is told to end: what follows `finally` is done first
     try:
-        demo.launch(server_name=settings.host, server_port=port, quiet=True, prevent_thread_lock=True, **launch_options())
-    except OSError as problem:
-        free_port(settings.host, port)
-        raise BadInput(f"The page cannot be served on {settings.host} port {port} ({problem}); set HOST and PORT to others.") from problem
-    print(f"NL2SQL Arena: http://{'localhost' if settings.is_local else settings.host}:{port}", flush=True)
-    demo.block_thread()
+        read_copy(services, announce)
+        for database in services.databases.values():
+            database.schema()
+        device = hardware.detect()
+        services.engine.generate = zero_gpu.decorated(services.engine.generate, refusals=(Error,))
+        profile = choose_profile(services, device.has_gpu, device.name, announce)
+        if device.zero_gpu:
+            profile = without_loading(services, profile)
+        demo = build_app(services, profile, concurrency=device.concurrency, streams=not device.zero_gpu)
+        try:
+            demo.launch(server_name=settings.host, server_port=port, quiet=True, prevent_thread_lock=True, **launch_options())
+        except OSError as problem:
+            free_port(settings.host, port)
+            raise BadInput(
+                f"The page cannot be served on {settings.host} port {port} ({problem}); set HOST and PORT to others."
+            ) from problem
+        print(f"NL2SQL Arena: http://{'localhost' if settings.is_local else settings.host}:{port}", flush=True)
+        try:
+            demo.block_thread()
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            demo.close(verbose=False)  # no vote comes after the last sync
+    finally:
+        services.close()
 
 
 def free_port(host: str, port: int) -> int:

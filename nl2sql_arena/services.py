@@ -3,15 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from nl2sql_arena import catalog, database
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import ArenaError, BadInput, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.settings import Settings
+from nl2sql_arena.settings import Settings, secret
 from nl2sql_arena.types import Clauses, Example, Kind, ModelCard
 from nl2sql_arena.votes import Store
+from nl2sql_arena.votes.dataset import Dataset
+from nl2sql_arena.votes.sync import Pace, Sync
 
 REAL_PAIR = ("phi-2-nl2sql", "sqlcoder-7b-2")
 MINI_PAIR = ("mini-p-lora", "mini-l")
@@ -42,6 +45,8 @@ class Services:
     sandbox: Sandbox
     engine: Engine
     store: Store
+    sync: Sync | None = None
+    """Keeps a copy of the store on the hub, where one is set up; it does nothing before its `start` or `flush`."""
 
     def examples(self, db: str, split: str) -> tuple[Example, ...]:
         return tuple(example for example in self.engine.database(db).examples() if split in ("all", example.split))
@@ -65,7 +70,14 @@ class Services:
     def revision(self, model: str) -> str:
         return catalog.revision(self.cards[model], self.settings.models)
 
+    def kept(self, battle_id: str) -> Literal["here", "saved", "synced"]:
+        """Where a battle is that the store has: `here` where there is no copy, `saved` while the copy lacks something of it, `synced`."""
+        return self.sync.state(battle_id) if self.sync else "here"
+
     def close(self) -> None:
+        """What the copy lacks is sent first, for a few seconds at most."""
+        if self.sync:
+            self.sync.close()
         self.sandbox.close()
 
 
@@ -74,12 +86,52 @@ def open_services(settings: Settings, own: Database | None = None) -> Services:
     cards = catalog.load(settings.models)
     databases = database.catalogue(settings) | ({own.name: own} if own else {})
     store = Store(settings.store_url or settings.data / "votes.sqlite", settings.signing_key)
+    sync = _sync(settings, store)
     sandbox = Sandbox(workers=settings.workers)
-    return Services(settings, cards, databases, sandbox, Engine(cards, settings.models, databases, sandbox), store)
+    return Services(settings, cards, databases, sandbox, Engine(cards, settings.models, databases, sandbox), store, sync)
+
+
+def _sync(settings: Settings, store: Store) -> Sync | None:
+    token = secret("HF_TOKEN")
+    if not settings.sync_repo or not token:
+        return None
+    return Sync(store, Dataset(settings.sync_repo, token), settings.data / "outbox", Pace(commits=settings.sync_seconds))
 
 
 Announce = Callable[[str], None]
 """Is given a line just before each model is loaded, which may take long."""
+
+
+def read_copy(services: Services, announce: Announce, seconds: float = 120.0) -> None:
+    """Begin to sync the votes, where that is set up, with what the copy has; and say what happened. The app starts whatever comes."""
+    if problem := unsynced(services.settings):
+        announce(problem)
+    if services.sync is None:
+        return
+    is_read = services.sync.start(seconds)
+    gained = services.sync.gained
+    if gained.battles or gained.events or gained.erased:
+        announce(f"From the synced copy: {gained.battles} battles, {gained.events} votes and other events; {gained.erased} battles erased.")
+    if services.sync.unread:
+        announce(f"{services.sync.unread} lines of the synced copy were torn or unknown and left out.")
+    if not is_read:
+        why = services.sync.trouble or "The synced copy is not read to its end yet; that goes on."
+        announce(f"{why} Votes are kept on this machine meanwhile.")
+
+
+def unsynced(settings: Settings) -> str:
+    """Why votes are on this machine's disk only, for whoever runs the arena; empty where that is no loss or they are synced."""
+    if settings.sync_repo and not secret("HF_TOKEN"):
+        return (
+            "ARENA_SYNC_REPO is set without HF_TOKEN, so votes stay on this machine's disk only; "
+            f"set HF_TOKEN to a token that may write to the dataset {settings.sync_repo}."
+        )
+    if settings.loses_disk and not settings.sync_repo and not settings.store_url:
+        return (
+            "Votes stay on this machine's disk only, which a Space loses at every restart; set ARENA_SYNC_REPO to OWNER/NAME of a "
+            "private dataset and the secret HF_TOKEN to a token that may write there (docs/votes.md)."
+        )
+    return ""
 
 
 def choose_profile(services: Services, has_gpu: bool, hardware: str, announce: Announce = lambda _line: None) -> Profile:
@@ -135,8 +187,8 @@ def without_loading(services: Services, profile: Profile) -> Profile:
 
 
 def loading_line(card: ModelCard, models: Path) -> str:
-    """What to say before a model is loaded: its title and, where its weights come from the hub, how much the first time fetches."""
+    """What to say before a model is loaded: its title and, where its weights come from the hub, their licence and how much is fetched."""
     if card.backend != "local" or (models / card.name / card.base.id).is_dir():
         return f"Loading {card.title} ..."
     size = f"; about {card.download_gb} GB" if card.download_gb else ""
-    return f"Loading {card.title} (the first start downloads it{size}) ..."
+    return f"Loading {card.title}, licence {card.licence} (the first start downloads it{size}) ..."

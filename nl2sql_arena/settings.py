@@ -40,6 +40,12 @@ class Settings:
     """A PostgreSQL server that holds the votes; empty: a file in `data`."""
     signing_key: str = ""
     """What signs the tokens of battles; empty: a key that the store keeps."""
+    sync_repo: str = ""
+    """A private dataset on the hub, OWNER/NAME, that holds a copy of the votes; empty: there is none."""
+    sync_seconds: float = 60.0
+    """Between two commits to it, at least."""
+    loses_disk: bool = False
+    """Whether this machine's disk is empty after a restart, as a Space's."""
 
     @property
     def is_local(self) -> bool:
@@ -48,7 +54,8 @@ class Settings:
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated), ARENA_STORE_URL and ARENA_SIGNING_KEY.
+    """Settings from HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated), ARENA_STORE_URL, ARENA_SIGNING_KEY,
+    ARENA_SYNC_REPO and ARENA_SYNC_SECONDS.
 
     An empty one is as if unset. Raises BadInput.
     """
@@ -63,6 +70,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         chosen_models=names(given.get("ARENA_MODELS", "")),
         store_url=given.get("ARENA_STORE_URL", ""),
         signing_key=given.get("ARENA_SIGNING_KEY", ""),
+        sync_repo=given.get("ARENA_SYNC_REPO", ""),
+        sync_seconds=_seconds("ARENA_SYNC_SECONDS", given.get("ARENA_SYNC_SECONDS", "60")),
+        loses_disk="SPACE_ID" in given,
         workers=max(2, min(8, os.cpu_count() or 2)),
     )
 
@@ -85,6 +95,12 @@ def _port(text: str) -> int:
     if text.isdecimal() and int(text) < 2**16:
         return int(text)
     raise BadInput(f"PORT is '{text}'; set it to a number from 0 to 65535.")
+
+
+def _seconds(name: str, text: str) -> float:
+    if text.replace(".", "", 1).isdecimal():
+        return float(text)
+    raise BadInput(f"{name} is '{text}'; set it to a number of seconds.")
 
 
 def secret(variable: str, environment: Mapping[str, str] = os.environ) -> str:

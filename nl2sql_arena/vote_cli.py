@@ -9,6 +9,7 @@ from nl2sql_arena.errors import BadInput
 from nl2sql_arena.terminal import add, opened_services, show
 from nl2sql_arena.votes.details import NOTHING
 
+SYNC_SECONDS = 300.0
 FORMATS = ("parquet", "csv", "jsonl", "dpo", "kto", "arena-rank")
 
 
@@ -25,6 +26,7 @@ def commands(commands: Any) -> None:
     export.add_argument("--comments", action="store_true", help="with voters' comments, free text that may name people")
     erase = add(votes, "erase", _erase, "delete all that a voter left")
     erase.add_argument("voter", help="the voter's pseudonymous id")
+    add(votes, "sync", _sync, "bring the store and its synced copy (ARENA_SYNC_REPO, HF_TOKEN) to the same state")
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -51,7 +53,30 @@ def _export(options: argparse.Namespace) -> None:
 
 def _erase(options: argparse.Namespace) -> None:
     with opened_services(options) as services:
+        if services.sync:  # on a machine that has not all votes yet, as a laptop that erases for a Space
+            services.sync.flush(SYNC_SECONDS)
         count = services.store.erase(options.voter)
+        is_synced = services.sync is not None and services.sync.flush(SYNC_SECONDS)
+        trouble = services.sync.trouble if services.sync else ""
+    if trouble and not is_synced:
+        if count:
+            raise BadInput(f"Erased here: {_battles(count)}. The synced copy still holds them: {trouble} Then run `votes sync`.")
+        raise BadInput(f"The voter '{options.voter}' left nothing here, and the synced copy could not be asked: {trouble} Run this again.")
     if not count:
         raise BadInput(f"The voter '{options.voter}' left nothing here; check the id.")
-    show(f"Erased: {count} {'battle' if count == 1 else 'battles'} with all events.")
+    show(f"Erased: {_battles(count)} with all events{', also in the synced copy and its history' if is_synced else ''}.")
+
+
+def _battles(count: int) -> str:
+    return f"{count} {'battle' if count == 1 else 'battles'}"
+
+
+def _sync(options: argparse.Namespace) -> None:
+    with opened_services(options) as services:
+        if services.sync is None:
+            raise BadInput("Nothing is synced here; set ARENA_SYNC_REPO to OWNER/NAME of a private dataset and HF_TOKEN (docs/votes.md).")
+        if not services.sync.flush(SYNC_SECONDS):
+            raise BadInput(services.sync.trouble or "Not all is synced yet; run this again.")
+        gained = services.sync.gained
+    came = f"{gained.battles} battles, {gained.events} events, {gained.erased} erasures"
+    show(f"Synced with {services.settings.sync_repo}. From there: {came}.")

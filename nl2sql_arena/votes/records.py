@@ -52,6 +52,9 @@ class Restored:
     erased: int = 0
     orphans: int = 0
 
+    def plus(self, more: "Restored") -> "Restored":
+        return Restored(self.battles + more.battles, self.events + more.events, self.erased + more.erased, self.orphans + more.orphans)
+
 
 def written(records: Iterable[Record]) -> bytes:
     """JSON Lines, UTF-8."""

@@ -1,0 +1,515 @@
+"""Votes survive a machine whose disk dies with it: the store, its synced copy, and everything that can go wrong between them.
+
+The hub is a stand-in behind a real port; huggingface_hub is what is installed.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nl2sql_arena import cli
+from nl2sql_arena.errors import BadInput, BadVote
+from nl2sql_arena.settings import ROOT
+from nl2sql_arena.votes import Store, dataset, sync
+from nl2sql_arena.votes.dataset import Dataset
+from nl2sql_arena.votes.details import Detail
+from nl2sql_arena.votes.records import Record, read, written
+from nl2sql_arena.votes.sync import Pace, Sync
+from nl2sql_arena.votes.tokens import token
+from tests.dataset_hub import NAME, TOKEN, Fault, Hub, running
+from tests.test_votes import ANN, BOB, add, cast
+
+BRISK = Pace(commits=0.05, looks=0.2, first_wait=0.05, longest_wait=0.2)
+STILL = Pace(commits=3600, looks=3600, first_wait=0.05, longest_wait=0.2)
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with running() as started:
+        yield started
+
+
+class Machine:
+    """A store with its sync, in a folder of its own."""
+
+    def __init__(self, hub: Hub, folder: Path, pace: Pace = BRISK, token: str = TOKEN, seconds: float = 5) -> None:
+        self.folder = folder
+        self.store = Store(folder / "votes.sqlite")
+        self.sync = Sync(self.store, Dataset(NAME, token, hub.endpoint, seconds), folder / "outbox", pace)
+
+    def vote(self, name: str, voter: str = ANN) -> None:
+        add(self.store, name, voter=voter)
+        cast(self.store, name, "model_a", voter)
+
+    def voted(self) -> list[str]:
+        return sorted(vote["id"] for vote in self.store.votes())
+
+    def waiting(self) -> list[Path]:
+        return sorted((self.folder / "outbox").glob("*"))
+
+
+@pytest.fixture
+def machine(hub: Hub, tmp_path: Path) -> Iterator[Callable[..., Machine]]:
+    """Machines that are stopped at the end; each has an empty disk at first, but for one that is given another's folder."""
+    made: list[Machine] = []
+
+    def make(folder: Path | None = None, **given: object) -> Machine:
+        made.append(Machine(hub, folder or tmp_path / f"machine-{len(made)}", **given))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    hub.faults.clear()
+    for each in made:
+        each.sync.close(0.1)
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_a_vote_is_saved_at_once_and_synced_once_the_copy_has_it(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one = machine()
+    assert one.sync.start()
+    hub.faults.append(Fault("commit", times=3, status=500))
+    one.vote("first")
+    assert one.sync.state("first") == "saved"
+    assert until(lambda: one.sync.state("first") == "synced")
+    assert hub.votes() == ["first"]
+    assert one.waiting() == []
+
+
+def test_an_empty_machine_gets_everything_back_in_its_order_and_twice_is_once(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one = machine()
+    one.sync.start()
+    one.vote("first")
+    one.store.add_note("first", Detail(correct_a=True), ANN, token(one.store._key, "first", ANN))
+    one.store.add_note("first", Detail(correct_a=False, comment="späte Einsicht"), ANN, token(one.store._key, "first", ANN))
+    one.vote("second", BOB)
+    one.store.undo("second", BOB, token(one.store._key, "second", BOB))
+    one.vote("third", BOB)
+    one.store.flag("third", "limiter_off")
+    assert one.sync.close(20)
+    two = machine()
+    assert two.sync.start()
+    assert two.store.votes() == one.store.votes()
+    assert [event["kind"] for event in two.store.events()] == [event["kind"] for event in one.store.events()]
+    assert two.sync.state("first") == "synced"
+    assert two.sync.close(20)
+    three = machine(two.folder)
+    assert three.sync.start()
+    assert three.store.events() == two.store.events()
+    assert three.sync.gained.events == 0
+    assert len(hub.rows) == len({str(row) for row in hub.rows}), "nothing was sent twice"
+
+
+def test_votes_of_several_boots_come_together(hub: Hub, machine: Callable[..., Machine]) -> None:
+    for number in range(3):
+        boot = machine()
+        boot.sync.start()
+        boot.vote(f"of boot {number}")
+        assert boot.sync.close(20)
+    last = machine()
+    last.sync.start()
+    assert last.voted() == ["of boot 0", "of boot 1", "of boot 2"]
+    assert len(hub.segments) == 3, "no boot writes over another's file"
+
+
+def test_an_open_battle_of_before_can_still_be_voted_on(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one = machine()
+    one.sync.start()
+    add(one.store, "open")
+    assert one.sync.close(20)
+    two = machine()
+    two.sync.start()
+    cast(two.store, "open", "tie", ANN)
+    assert two.voted() == ["open"]
+    assert two.sync.close(20)
+    with pytest.raises(BadVote, match="already has its vote"):
+        cast(two.store, "open", "tie", ANN)
+
+
+def test_a_torn_line_is_left_out_and_said(hub: Hub, machine: Callable[..., Machine], caplog: pytest.LogCaptureFixture) -> None:
+    one = machine()
+    one.sync.start()
+    one.vote("whole")
+    one.vote("torn", BOB)
+    assert one.sync.close(20)
+    ((path, data),) = hub.segments.items()
+    at = data.rindex(b'{"format"')
+    hub.add("torn", {**hub.files, path: data[: at + 40]})
+    two = machine()
+    two.sync.start()
+    assert two.voted() == ["whole"]
+    assert two.sync.unread == 1
+    assert "1 torn or unknown lines were left out" in caplog.text
+
+
+def test_a_vote_whose_battle_is_nowhere_is_left_out_and_said(
+    hub: Hub, machine: Callable[..., Machine], caplog: pytest.LogCaptureFixture
+) -> None:
+    one = machine()
+    one.sync.start()
+    one.vote("whole")
+    assert one.sync.close(20)
+    ((path, data),) = hub.segments.items()
+    hub.add("lost a line", {**hub.files, path: data.split(b"\n", 1)[1]})
+    two = machine()
+    two.sync.start()
+    assert two.voted() == []
+    assert two.sync.gained.orphans == 1
+    assert "1 events of battles that are nowhere" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sort", "fault", "why"),
+    [
+        ("info", Fault("info", 99, status=401), "HTTP 401"),
+        ("info", Fault("info", 99, status=403), "HTTP 403"),
+        ("commit", Fault("commit", 99, status=500), "HTTP 500"),
+        ("commit", Fault("commit", 99, status=429), "HTTP 429"),
+        ("info", Fault("info", 99, seconds=2), "cannot be reached"),
+        ("commit", Fault("commit", 99, seconds=2), "cannot be reached"),
+    ],
+    ids=["401", "403", "500", "429", "slow look", "slow commit"],
+)
+def test_while_the_hub_fails_votes_are_kept_and_synced_later(
+    hub: Hub, machine: Callable[..., Machine], sort: str, fault: Fault, why: str
+) -> None:
+    hub.faults.append(fault)
+    one = machine(seconds=0.3)
+    one.sync.start(20)
+    one.vote("first")
+    assert until(lambda: why in one.sync.trouble), one.sync.trouble
+    assert one.voted() == ["first"]
+    assert one.sync.state("first") == "saved"
+    hub.faults.clear()
+    assert until(lambda: one.sync.state("first") == "synced")
+    assert hub.votes() == ["first"]
+    assert until(lambda: one.sync.trouble == "")
+
+
+def test_the_hub_s_own_waiting_time_is_kept(hub: Hub, machine: Callable[..., Machine]) -> None:
+    hub.faults.append(Fault("commit", status=429, headers={"Retry-After": "3000"}))
+    one = machine()
+    one.sync.start()
+    one.vote("first")
+    assert until(lambda: "429" in one.sync.trouble)
+    assert hub.asked.count("commit") == 1
+    assert one.sync._not_before - time.monotonic() > 2000
+
+
+def test_a_commit_whose_reply_was_lost_is_not_made_again(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one = machine()
+    one.sync.start()
+    hub.faults.append(Fault("commit", is_lost=True))
+    one.vote("first")
+    assert until(lambda: one.sync.state("first") == "synced")
+    assert hub.votes() == ["first"]
+    assert hub.asked.count("commit") == 1
+    assert one.waiting() == []
+
+
+def test_without_the_hub_the_app_starts_and_syncs_once_it_is_back(machine: Callable[..., Machine], hub: Hub) -> None:
+    endpoint, hub.endpoint = hub.endpoint, "http://127.0.0.1:9"
+    one = machine()
+    assert not one.sync.start(20)
+    assert "cannot be reached" in one.sync.trouble
+    one.vote("first")
+    assert one.sync.state("first") == "saved"
+    assert until(lambda: len(one.waiting()) == 1), "it waits on this disk"
+    assert one.sync.close(0.2) is False
+    hub.endpoint = endpoint
+    again = machine(one.folder)
+    assert again.sync.start()
+    assert until(lambda: again.sync.state("first") == "synced")
+    assert hub.votes() == ["first"]
+    assert again.waiting() == []
+
+
+def test_a_store_that_was_deleted_comes_back_from_what_waited_beside_it(machine: Callable[..., Machine], hub: Hub) -> None:
+    hub.faults.append(Fault("commit", 999, status=500))
+    one = machine()
+    one.sync.start()
+    one.vote("first")
+    assert until(lambda: len(one.waiting()) == 1)
+    one.sync.close(0.1)
+    (segment,) = one.waiting()
+    segment.write_bytes(segment.read_bytes() + b'{"format": 1, "table": "events", "row": {"batt')
+    for file in one.folder.glob("votes.sqlite*"):
+        file.unlink()
+    hub.faults.clear()
+    two = machine(one.folder)
+    assert two.sync.start()
+    assert two.voted() == ["first"]
+    assert two.sync.unread == 1
+    assert until(lambda: hub.votes() == ["first"])
+
+
+def test_a_public_dataset_gets_nothing(hub: Hub, machine: Callable[..., Machine]) -> None:
+    hub.is_private = False
+    one = machine()
+    assert not one.sync.start(20)
+    assert "is public" in one.sync.trouble
+    one.vote("first")
+    assert not one.sync.flush(0.5)
+    assert hub.segments == {}
+
+
+def test_a_dataset_that_is_missing_is_made_and_private(tmp_path: Path) -> None:
+    with running(exists=False) as hub:
+        one = Machine(hub, tmp_path)
+        assert one.sync.start()
+        one.vote("first")
+        assert one.sync.close(20)
+        assert hub.is_private
+        assert hub.votes() == ["first"]
+
+
+def test_a_name_that_is_none_is_refused() -> None:
+    with pytest.raises(BadInput, match="OWNER/NAME"):
+        Dataset("https://huggingface.co/datasets/me/votes", TOKEN)
+
+
+def test_an_erasure_reaches_the_copy_and_its_history_and_other_machines(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one, other = machine(), machine()
+    one.sync.start()
+    one.vote("of ann")
+    one.vote("of bob", BOB)
+    assert one.sync.flush(20)
+    other.sync.start()
+    assert other.voted() == ["of ann", "of bob"]
+    assert ANN.encode() in hub.history
+    assert one.store.erase(ANN) == 1
+    assert one.sync.flush(20)
+    assert ANN.encode() not in hub.history
+    assert hub.votes() == ["of bob"]
+    assert dataset.ERASING not in hub.files
+    assert until(lambda: other.voted() == ["of bob"])
+    with pytest.raises(BadVote, match="erased"):
+        add(other.store, "of ann")
+    third = machine()
+    third.sync.start()
+    assert third.voted() == ["of bob"]
+    with pytest.raises(BadVote, match="erased"):
+        add(third.store, "of ann")
+
+
+def test_an_erasure_reaches_what_still_waits_to_be_sent(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one = machine()
+    one.sync.start()
+    hub.faults.append(Fault("commit", 999, status=500))
+    one.vote("of ann")
+    one.vote("of bob", BOB)
+    assert until(lambda: any(b"of bob" in path.read_bytes() for path in one.waiting()))
+    one.store.erase(ANN)
+    assert until(lambda: all(ANN.encode() not in path.read_bytes() for path in one.waiting()))
+    hub.faults.clear()
+    assert one.sync.flush(20)
+    assert hub.votes() == ["of bob"]
+    assert ANN.encode() not in hub.history
+
+
+def test_an_erasure_that_was_ended_half_way_is_completed(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one = machine()
+    one.sync.start()
+    one.vote("of ann")
+    assert one.sync.flush(20)
+    hub.faults.append(Fault("squash", 999, status=500))
+    one.store.erase(ANN)
+    assert until(lambda: hub.asked.count("squash") >= 1)
+    assert not one.sync.flush(0.1)
+    one.sync.close(0.1)
+    assert ANN.encode() in hub.history
+    hub.faults.clear()
+    two = machine()
+    two.sync.start()
+    assert two.sync.flush(20)
+    assert until(lambda: ANN.encode() not in hub.history)
+    assert dataset.ERASING not in hub.files
+
+
+def test_a_vote_of_another_machine_in_between_is_read_and_nothing_written_over(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one, other = machine(pace=STILL), machine(pace=STILL)
+    one.sync.start()
+    other.sync.start()
+    one.vote("of one")
+    other.vote("of other", BOB)
+    hub.before_commit = lambda: other.sync.flush(20) and None
+    assert one.sync.flush(20)
+    assert sorted(hub.votes()) == ["of one", "of other"]
+    assert one.voted() == ["of one", "of other"]
+
+
+def test_many_changes_are_sent_in_one_commit(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one = machine(pace=STILL)
+    one.sync.start()
+    for number in range(30):
+        one.vote(f"battle {number:02}", voter=f"voter {number}")
+    assert one.sync.flush(30)
+    assert hub.asked.count("commit") == 1
+    assert sorted(hub.votes()) == [f"battle {number:02}" for number in range(30)]
+
+
+def test_more_changes_than_are_remembered_are_all_sent(hub: Hub, machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "MOST_CHANGED", 5)
+    hub.faults.append(Fault("commit", 2, status=500))
+    one = machine()
+    one.sync.start()
+    for number in range(17):
+        one.vote(f"battle {number:02}", voter=f"voter {number}")
+    assert one.sync.flush(30)
+    assert sorted(set(hub.votes())) == [f"battle {number:02}" for number in range(17)]
+
+
+def test_many_segments_become_few_and_no_vote_is_lost(hub: Hub, machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "MOST_SEGMENTS", 4)
+    one = machine()
+    one.sync.start()
+    for number in range(12):
+        one.vote(f"battle {number:02}", voter=f"voter {number}")
+        assert one.sync.flush(20)
+    assert len(hub.segments) <= 6
+    two = machine()
+    two.sync.start()
+    assert two.voted() == [f"battle {number:02}" for number in range(12)]
+
+
+def test_a_segment_of_another_version_is_read_as_far_as_it_is_known(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one = machine()
+    one.sync.start()
+    one.vote("first")
+    assert one.sync.close(20)
+    ((path, data),) = hub.segments.items()
+    records, _ = read(data)
+    older = [
+        Record(each.table, {name: value for name, value in each.row.items() if name not in ("db_content", "asks")}) for each in records
+    ]
+    later = [Record(each.table, {**each.row, "of_tomorrow": 1}) for each in older]
+    hub.add("by others", {**hub.files, path: written(later)})
+    two = machine()
+    two.sync.start()
+    (vote,) = two.store.votes()
+    assert (vote["id"], vote["asks"], vote["db_content"]) == ("first", "better", "")
+
+
+def test_the_signing_key_never_leaves_the_machine(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one = machine()
+    one.sync.start()
+    one.vote("first")
+    assert one.sync.close(20)
+    assert b"first" in hub.history
+    assert one.store._key not in hub.history
+
+
+VOTING = """
+import sys, time
+from pathlib import Path
+from nl2sql_arena.votes import Store
+from nl2sql_arena.votes.dataset import Dataset
+from nl2sql_arena.votes.sync import Pace, Sync
+from tests.test_votes import add, cast
+
+folder, name, token, first = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+store = Store(folder / "votes.sqlite")
+sync = Sync(store, Dataset(name, token, seconds=5), folder / "outbox", Pace(0.1, 0.5, 0.05, 0.2))
+sync.start()
+said = set()
+for number in range(first, first + 1000):
+    battle = f"battle {number}"
+    add(store, battle, voter=f"voter {number}")
+    cast(store, battle, "model_a", f"voter {number}")
+    print("saved", battle, flush=True)
+    for known in range(first, number + 1):
+        if known not in said and sync.state(f"battle {known}") == "synced":
+            said.add(known)
+            print("synced", f"battle {known}", flush=True)
+    time.sleep(0.02)
+"""
+
+
+def lived(hub: Hub, folder: Path, first: int, lines: int) -> list[str]:
+    """What a machine said that is killed after some lines, its whole data folder with it."""
+    environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", VOTING, str(folder), NAME, TOKEN, str(first)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
+    assert process.stdout is not None
+    said = [process.stdout.readline().strip() for _ in range(lines)]
+    process.send_signal(signal.SIGKILL)
+    said += process.stdout.read().split("\n")[:-1]
+    process.wait()
+    shutil.rmtree(folder)
+    return said
+
+
+def test_every_vote_shown_as_synced_is_back_after_the_disk_died_and_none_twice(
+    hub: Hub, machine: Callable[..., Machine], tmp_path: Path
+) -> None:
+    rng = random.Random(7)
+    synced: set[str] = set()
+    for boot in range(3):
+        hub.faults += [Fault("commit", is_lost=True), Fault("info", status=500), Fault("commit", status=429)]
+        said = lived(hub, tmp_path / "doomed", 1000 * boot, rng.randint(60, 160))
+        synced |= {line.removeprefix("synced ") for line in said if line.startswith("synced ")}
+        hub.faults.clear()
+    assert len(synced) > 30
+    last = machine()
+    assert last.sync.start()
+    found = last.voted()
+    assert synced <= set(found)
+    assert len(found) == len(set(found))
+    assert len(hub.votes()) == len(set(hub.votes()))
+
+
+def command(hub: Hub, folder: Path, *arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
+    given = {**os.environ, "HF_ENDPOINT": hub.endpoint, "ARENA_DATA": str(folder), "ARENA_SYNC_REPO": NAME, "HF_TOKEN": token}
+    return subprocess.run(
+        [sys.executable, "-m", "nl2sql_arena", "votes", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=given,
+        timeout=120,
+    )
+
+
+def test_erase_on_a_laptop_reaches_the_votes_of_a_space(hub: Hub, machine: Callable[..., Machine], tmp_path: Path) -> None:
+    space = machine()
+    space.sync.start()
+    space.vote("of ann")
+    space.vote("of bob", BOB)
+    assert space.sync.flush(20)
+    refused = command(hub, tmp_path / "laptop", "erase", ANN, token="hf_another")
+    assert refused.returncode == 1
+    assert "HTTP 401" in refused.stderr
+    done = command(hub, tmp_path / "laptop", "erase", ANN)
+    assert done.stdout == "Erased: 1 battle with all events, also in the synced copy and its history.\n", done.stderr
+    assert ANN.encode() not in hub.history
+    assert until(lambda: space.voted() == ["of bob"])
+
+
+def test_votes_sync_says_what_came(hub: Hub, machine: Callable[..., Machine], tmp_path: Path) -> None:
+    space = machine()
+    space.sync.start()
+    space.vote("first")
+    assert space.sync.close(20)
+    done = command(hub, tmp_path / "laptop", "sync")
+    assert done.stdout == f"Synced with {NAME}. From there: 1 battles, 1 events, 0 erasures.\n", done.stderr
+
+
+def test_votes_sync_without_a_dataset_says_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    monkeypatch.delenv("ARENA_SYNC_REPO", raising=False)
+    with pytest.raises(SystemExit, match="set ARENA_SYNC_REPO"):
+        cli.main(["votes", "sync"])
