@@ -1,13 +1,20 @@
-"""The few questions that are put to the hub about a repository of weights, with its errors as sentences. Weights are fetched elsewhere."""
+"""What is asked of the hub and fetched from it, with its errors as sentences."""
 
+import errno
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nl2sql_arena.errors import BadInput, ModelUnavailable
 
 SECONDS = 10.0
 OFFLINE = "the hub cannot be reached; go online and run this again"
+
+
+class Offline(ModelUnavailable):
+    """The hub cannot be reached, or must not be."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,45 @@ class Hub:
             raise BadInput(f"{file} of {found.id} cannot be read ({problem}); name another revision.") from problem
         return said if isinstance(said, dict) else {}
 
+    def kept(self, name: str, revision: str, files: Sequence[str], left_out: Sequence[str]) -> Path | None:
+        """The folder of the hub's cache with what was fetched of a revision before, whole or not; None where nothing was."""
+        from huggingface_hub import errors, snapshot_download, try_to_load_from_cache
+
+        at = revision or None
+        try:
+            found = snapshot_download(name, revision=at, allow_patterns=[*files], ignore_patterns=[*left_out], local_files_only=True)
+        except errors.LocalEntryNotFoundError:
+            begun = (try_to_load_from_cache(name, file, revision=at) for file in ("config.json", "adapter_config.json"))
+            return next((Path(path).parent for path in begun if isinstance(path, str)), None)
+        except errors.HFValidationError:
+            return None
+        return Path(found)
+
+    def has(self, found: Repository, file: str) -> bool:
+        """Whether a file of a repository is in the cache, whole."""
+        from huggingface_hub import try_to_load_from_cache
+
+        return isinstance(try_to_load_from_cache(found.id, file, revision=found.revision), str)
+
+    def fetch(self, found: Repository, revision: str, files: Sequence[str], left_out: Sequence[str]) -> Path:
+        """The folder with these files; what is there already stays, what was begun goes on. Raises ModelUnavailable.
+
+        `revision` as it was asked for, under which `kept` finds them again.
+        """
+        from huggingface_hub import errors, snapshot_download
+
+        options: dict[str, Any] = {"allow_patterns": [*files], "ignore_patterns": [*left_out], "endpoint": self._endpoint}
+        try:
+            return Path(snapshot_download(found.id, revision=revision or None, **options))
+        except errors.GatedRepoError as problem:
+            raise ModelUnavailable(_gated(found.id)) from problem
+        except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, _http_error(), OSError) as problem:
+            if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+                raise ModelUnavailable("The disk is full; free some space or set HF_HOME to a larger disk.") from problem
+            said = (str(problem).strip() or type(problem).__name__).split("\n")[0].rstrip(".")
+            again = "start again, which goes on where it stopped"
+            raise ModelUnavailable(f"The download of {found.id} broke off ({said}); {again}.") from problem
+
     def reachable(self, seconds: float = 3.0) -> bool:
         """Whether the hub answers at all within a short time."""
         from huggingface_hub import HfApi, errors
@@ -74,13 +120,17 @@ def _answered(name: str, ask: Any) -> Any:
     except errors.HFValidationError as problem:
         raise BadInput(f"'{name}' is neither a folder here nor an id on the hub, such as microsoft/phi-2; correct it.") from problem
     except errors.GatedRepoError as problem:
-        raise ModelUnavailable(f"{name} is gated; accept its licence on huggingface.co and run `hf auth login`.") from problem
+        raise ModelUnavailable(_gated(name)) from problem
     except errors.RevisionNotFoundError as problem:
         raise BadInput(f"{name} has no such revision on the hub; name another.") from problem
     except errors.RepositoryNotFoundError as problem:
         raise BadInput(f"{name} is not on the hub or is private; correct the id or run `hf auth login`.") from problem
     except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, _http_error(), OSError) as problem:
-        raise ModelUnavailable(f"Nothing is known of {name}: {OFFLINE}.") from problem
+        raise Offline(f"Nothing is known of {name}: {OFFLINE}.") from problem
+
+
+def _gated(name: str) -> str:
+    return f"{name} is gated; accept its licence on huggingface.co and run `hf auth login`."
 
 
 def _http_error() -> type[Exception]:

@@ -2,15 +2,13 @@
 
 import errno
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from huggingface_hub import errors as hub_errors
-from huggingface_hub.utils import enable_progress_bars, filter_repo_objects
+from huggingface_hub.utils import enable_progress_bars
 from huggingface_hub.utils import tqdm as hub_bar
 from transformers import AutoModelForCausalLM
 
@@ -314,7 +312,7 @@ def test_an_adapter_of_another_width_is_refused_with_what_differs(models: Path) 
 
 
 def test_an_adapter_of_another_architecture_is_refused_with_what_differs(models: Path) -> None:
-    with pytest.raises(ModelUnavailable, match=r"does not fit its base \.\./llama: it has 8 tensors without a place"):
+    with pytest.raises(ModelUnavailable, match=r"does not fit its base \.\./llama: it is for modules fc1, fc2, where the base has q_proj"):
         load(models, "phi-lora", "../llama", ".")
 
 
@@ -348,17 +346,9 @@ def test_two_cards_of_the_same_weights_are_loaded_once(models: Path) -> None:
         assert engine.on({}).backend("two") is engine.backend("one")
 
 
-def test_weights_that_are_pickles_are_not_read(tmp_path: Path) -> None:
-    folder = tiny.phi(tmp_path / "phi")
-    torch.save(AutoModelForCausalLM.from_pretrained(folder).state_dict(), folder / "pytorch_model.bin")
-    (folder / "model.safetensors").unlink()
-    with pytest.raises(ModelUnavailable, match="no safetensors weights"):
-        load(tmp_path, "phi")
-
-
 def test_damaged_weights_say_so(tmp_path: Path) -> None:
     weights = tiny.phi(tmp_path / "phi") / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
+    weights.write_bytes(b"\xff" * 1000)
     with pytest.raises(ModelUnavailable, match="damaged"):
         load(tmp_path, "phi")
 
@@ -372,7 +362,6 @@ def failures() -> Iterator[tuple[BaseException, str]]:
     yield OSError(errno.ENOSPC, "No space left on device"), "disk is full"
     yield torch.OutOfMemoryError("CUDA out of memory."), "not enough free memory"
     yield MemoryError(), "not enough free memory"
-    yield hub_errors.LocalEntryNotFoundError("offline"), "hub cannot be reached"
     yield RuntimeError("No GPU found. A GPU is needed for quantization."), "needs a CUDA device"
 
 
@@ -392,29 +381,3 @@ def test_a_missing_package_is_named(models: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("nl2sql_arena.backends.local.loading.find_spec", lambda name: None)
     with pytest.raises(ModelUnavailable, match="pip install bitsandbytes"):
         load(models, "phi", precision="nf4")
-
-
-def test_a_hub_id_without_a_network_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ModelUnavailable, match="the hub cannot be reached; go online once"):
-        load(tmp_path, "m", "nobody/no-such-model")
-
-
-def test_a_merged_repository_with_a_stray_adapter_config_loads(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    repository = tmp_path / "repository"
-    shutil.copytree(models / "phi", repository)
-    (repository / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "nowhere/base"}')
-
-    def download(identity: str, revision: str | None, allow_patterns: list[str], ignore_patterns: list[str]) -> str:
-        assert (identity, revision) == ("somebody/merged", None)
-        target = tmp_path / "snapshot"
-        target.mkdir()
-        names = [path.name for path in repository.iterdir()]
-        for name in filter_repo_objects(names, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns):
-            shutil.copy(repository / name, target / name)
-        return str(target)
-
-    monkeypatch.setattr("nl2sql_arena.backends.local.loading.snapshot_download", download)
-    backend = load(models, "elsewhere", base="somebody/merged")
-    assert backend.count_tokens("SELECT 1") > 0

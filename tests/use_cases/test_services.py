@@ -90,8 +90,11 @@ def test_each_model_is_announced_before_it_is_loaded(opened: Opened) -> None:
 
 def test_a_download_is_announced_with_its_size_where_the_card_knows_it(tmp_path: Path) -> None:
     card = catalog.load(settings.ROOT / "models")["sqlcoder-7b-2"]
-    assert loading_line(card, tmp_path) == f"Loading {card.title} (the first start downloads it; about 13 GB) ..."
-    assert loading_line(replace(card, download_gb=0), tmp_path) == f"Loading {card.title} (the first start downloads it) ..."
+    assert loading_line(card, tmp_path) == f"Loading {card.title}, licence CC BY-SA 4.0 (the first start downloads it; about 13 GB) ..."
+    assert (
+        loading_line(replace(card, download_gb=0), tmp_path)
+        == f"Loading {card.title}, licence CC BY-SA 4.0 (the first start downloads it) ..."
+    )
     (tmp_path / card.name / "weights").mkdir(parents=True)
     assert loading_line(replace(card, base=Weights("weights")), tmp_path) == f"Loading {card.title} ..."
 

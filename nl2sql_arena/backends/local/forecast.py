@@ -4,17 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import psutil  # type: ignore[import-untyped]  # accelerate brings it
-import torch
 from huggingface_hub import try_to_load_from_cache
 from transformers import AutoConfig
 
-from nl2sql_arena.backends.local.plan import SMALL, Plan, choose, is_for_one, parameters_of
+from nl2sql_arena.backends.local.fetching import is_local
+from nl2sql_arena.backends.local.plan import BYTES, SMALL, Plan, choose, free_bytes, is_for_one, parameters_of
 from nl2sql_arena.types import ModelCard, Weights
 
 State = Literal["ready", "to download", "missing", "too large"]
-BYTES = {"nf4": 0.65, "int8": 1.08, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0}
-"""Bytes a parameter; the quantised ones with embeddings and head at 16 bits, as counted for Phi-2 and the SQLCoders (0.57 to 0.71)."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Forecast:
 def forecast(card: ModelCard, folder: Path) -> Forecast:
     """For a card of this backend; `folder` is the card's. Other loaded models count as memory that is taken."""
     lacking = [weights for weights in (card.base, card.adapter) if weights and not _lies_here(weights, folder)]
-    lost = [weights for weights in lacking if _is_local(weights)]
+    lost = [weights for weights in lacking if is_local(weights)]
     if lost:
         return Forecast("missing", "", f"no safetensors weights in {(folder / lost[0].id).resolve()}")
     place = _place(card.base, folder)
@@ -41,7 +38,7 @@ def forecast(card: ModelCard, folder: Path) -> Forecast:
     if not parameters:
         return Forecast("to download", "", f"{' and '.join(weights.id for weights in lacking)} must come from the hub; size not known")
     plan = choose(card.precision, parameters)
-    size, free = parameters * BYTES[plan.precision] / 1e9, _free_bytes(plan.device) / 1e9
+    size, free = parameters * BYTES[plan.precision] / 1e9, free_bytes(plan.device) / 1e9
     reason = _why(card, plan, parameters, free)
     if 1.1 * size + (0 if parameters < SMALL else 1) > free:
         return Forecast("too large", str(plan), f"{reason}; {size:.1f} GB of weights do not fit {free:.1f} GB of free memory", size)
@@ -67,10 +64,6 @@ def _why(card: ModelCard, plan: Plan, parameters: int, free: float) -> str:
     return f"{plan.precision} because 16-bit weights fit {free:.1f} GB of free memory"
 
 
-def _is_local(weights: Weights) -> bool:
-    return weights.id.startswith(".") or "/" not in weights.id or Path(weights.id).is_absolute()
-
-
 def _lies_here(weights: Weights, folder: Path) -> bool:
     place = _place(weights, folder)
     return place is not None and any(place.glob("*.safetensors"))
@@ -79,7 +72,7 @@ def _lies_here(weights: Weights, folder: Path) -> bool:
 def _place(weights: Weights, folder: Path) -> Path | None:
     """The folder of weights that are on this machine, beside the card or in the hub's cache."""
     beside = (folder / weights.id).resolve()
-    if _is_local(weights) or beside.is_dir():
+    if is_local(weights) or beside.is_dir():
         return beside if beside.is_dir() else None
     for name in ("config.json", "adapter_config.json"):
         cached = try_to_load_from_cache(weights.id, name, revision=weights.revision or None)
@@ -90,10 +83,3 @@ def _place(weights: Weights, folder: Path) -> Path | None:
 
 def _parameters(place: Path) -> int:
     return parameters_of(AutoConfig.from_pretrained(str(place), trust_remote_code=False))
-
-
-def _free_bytes(device: str) -> float:
-    if device == "cuda":
-        free, _ = torch.cuda.mem_get_info()
-        return float(free)
-    return float(psutil.virtual_memory().available)

@@ -13,15 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import errors as hub_errors
-from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from nl2sql_arena.backends.local import fetching
 from nl2sql_arena.backends.local.decoding import Local
-from nl2sql_arena.backends.local.plan import BITS, choose, out_of_memory, parameters_of, quantisation_of
+from nl2sql_arena.backends.local.plan import (
+    BITS,
+    BYTES,
+    SMALL,
+    Plan,
+    choose,
+    free_bytes,
+    out_of_memory,
+    parameters_of,
+    quantisation_of,
+)
 from nl2sql_arena.errors import BadCard, ModelUnavailable
 from nl2sql_arena.types import ModelCard, Weights
 
@@ -29,10 +38,6 @@ from nl2sql_arena.types import ModelCard, Weights
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 # peft asks transformers by a name that the next major version drops.
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
-
-BASE_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
-ADAPTER_FILES = ["adapter_*", "*/*"]
-"""Not fetched with a base: a stray adapter_config.json in a merged repository sends transformers looking for an adapter."""
 
 
 def load(card: ModelCard, folder: Path) -> Local:
@@ -47,23 +52,26 @@ def load(card: ModelCard, folder: Path) -> Local:
 
 def _load(card: ModelCard, folder: Path) -> Local:
     _without_loading_bars()
-    source = _source(card, card.base, folder)
-    if not Path(source).is_dir():
-        source = snapshot_download(source, revision=card.base.revision or None, allow_patterns=BASE_FILES, ignore_patterns=ADAPTER_FILES)
+    source = str(fetching.place(card, card.base, folder, fetching.BASE))
+    adapter = fetching.place(card, card.adapter, folder, fetching.LORA) if card.adapter else None
     options: dict[str, Any] = {"trust_remote_code": False}
     config = AutoConfig.from_pretrained(source, **options)
     tokenizer = AutoTokenizer.from_pretrained(source, clean_up_tokenization_spaces=False, **options)
-    plan = choose(card.precision, parameters_of(config))
+    parameters = parameters_of(config)
+    plan = choose(card.precision, parameters)
+    _check_memory(card, plan, parameters)
     if plan.quantised:
         _require(card, "bitsandbytes")
-        options |= {"quantization_config": quantisation_of(plan), "device_map": {"": plan.device}}
+        options |= {"quantization_config": quantisation_of(plan)}
+    if plan.quantised or plan.device == "cuda":
+        options |= {"device_map": {"": plan.device}}  # straight to the GPU: main memory need not hold the model, too
     model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=plan.dtype, attn_implementation="sdpa", use_safetensors=True, **options)
     if plan.dtype is torch.float16 and model.config._attn_implementation == "eager":
         raise ModelUnavailable(f"Model {card.name} has no fused attention here and overflows in fp16; set precision fp32 in card.toml.")
     if not plan.quantised:
         model = model.to(plan.device)
-    if card.adapter:
-        model = _adapted(model, card, card.adapter, folder, merge=not plan.quantised)
+    if card.adapter and adapter:
+        model = _adapted(model, card, card.adapter, adapter, merge=not plan.quantised)
     longest = int(getattr(config, "max_position_embeddings", 0) or card.context)
     return Local(model.eval(), tokenizer, plan, min(card.context, longest) if card.context else longest)
 
@@ -79,31 +87,29 @@ def _require(card: ModelCard, package: str) -> None:
         raise ModelUnavailable(f"Model {card.name} needs the package {package}; install it with `pip install {package}`.")
 
 
-def _source(card: ModelCard, weights: Weights, folder: Path) -> str:
-    """A folder beside the card if there is one, else the id as the hub knows it."""
-    beside = (folder / weights.id).resolve()
-    if not beside.is_dir() and not (weights.id.startswith(".") or Path(weights.id).is_absolute()):
-        return weights.id
-    if not any(beside.glob("*.safetensors")):
-        train, copy = "train it with `python -m nl2sql_arena train mini`", "download them into it or correct the id in card.toml"
-        step = train if card.kind == "mini" else copy
-        raise ModelUnavailable(f"Model {card.name} has no safetensors weights in the folder {beside}; {step}.")
-    return str(beside)
+def _check_memory(card: ModelCard, plan: Plan, parameters: int) -> None:
+    """Raises ModelUnavailable where the weights alone do not fit."""
+    size, free = parameters * BYTES[plan.precision], free_bytes(plan.device)
+    if parameters < SMALL or size <= free:
+        return
+    smaller = "" if plan.quantised else "set precision nf4 in card.toml, "
+    raise ModelUnavailable(
+        f"Model {card.name} cannot be loaded: its weights need {size / 1e9:.1f} GB of memory as {plan}, where "
+        f"{free / 1e9:.1f} GB are free; {smaller}unload another model or choose a smaller one."
+    )
 
 
-def _adapted(base: Any, card: ModelCard, adapter: Weights, folder: Path, merge: bool) -> Any:
+def _adapted(base: Any, card: ModelCard, adapter: Weights, source: Path, merge: bool) -> Any:
     """The base with its LoRA adapter, whose every tensor must have its place. Raises ModelUnavailable naming what differs."""
     _require(card, "peft")
     import peft
 
-    source = _source(card, adapter, folder)
-    if not Path(source).is_dir():
-        files = ["adapter_config.json", "adapter_model.safetensors"]
-        source = snapshot_download(source, revision=adapter.revision or None, allow_patterns=files)
-    config = peft.PeftConfig.from_pretrained(source)
+    config = peft.PeftConfig.from_pretrained(str(source))
     config.inference_mode = True
     config.base_model_name_or_path = base.name_or_path  # else peft warns that it had another name in training
-    found = load_file(Path(source) / "adapter_model.safetensors")
+    if foreign := _foreign_modules(base, config):
+        raise ModelUnavailable(_misfit(card, adapter, foreign))
+    found = load_file(source / "adapter_model.safetensors")
     try:
         model: Any = peft.get_peft_model(base, config)
     except ValueError as error:
@@ -113,6 +119,19 @@ def _adapted(base: Any, card: ModelCard, adapter: Weights, folder: Path, merge: 
         raise ModelUnavailable(_misfit(card, adapter, difference))
     peft.set_peft_model_state_dict(model, found)
     return model.merge_and_unload(safe_merge=True) if merge else model
+
+
+def _foreign_modules(base: Any, config: Any) -> str:
+    """The modules that an adapter is for and its base lacks, beside those that it has; empty when it has them all."""
+    wanted = getattr(config, "target_modules", None)
+    if not isinstance(wanted, set | list | tuple):
+        return ""  # a pattern, or what peft usually takes for the architecture
+    names = [name for name, _ in base.named_modules()]
+    lacking = sorted(each for each in wanted if not any(name == each or name.endswith(f".{each}") for name in names))
+    if not lacking:
+        return ""
+    linear = dict.fromkeys(name.rpartition(".")[2] for name, module in base.named_modules() if "Linear" in type(module).__name__)
+    return f"it is for modules {', '.join(lacking)}, where the base has {', '.join(linear)}"
 
 
 def _misfit(card: ModelCard, adapter: Weights, difference: str) -> str:
@@ -159,19 +178,8 @@ def _disk_full(error: BaseException) -> bool:
 
 
 CAUSES: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
-    (_is(hub_errors.GatedRepoError), "{weights} is gated; accept its licence on huggingface.co and run `hf auth login`."),
-    (_is(hub_errors.RevisionNotFoundError), "{weights} has no such revision; correct it in card.toml."),
-    (
-        _is(hub_errors.RepositoryNotFoundError),
-        "{weights} is not on the hub or is private; correct the id in card.toml or run `hf auth login`.",
-    ),
     (_disk_full, "the disk is full; free some space or set HF_HOME to a larger disk."),
-    (
-        _is(hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled, ConnectionError),
-        "{weights} is not on this machine and the hub cannot be reached; go online once or copy the weights beside the card.",
-    ),
     (out_of_memory, "there is not enough free memory; set precision nf4 in card.toml, unload another model or choose a smaller one."),
-    (_is(hub_errors.EntryNotFoundError), "{weights} has no safetensors weights; choose a revision that has."),
     (_is(SafetensorError), "the weights of {weights} are damaged; download them again."),
 )
 """What to look for in a chain of errors, the more special first, and what to say."""

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]  # accelerate brings it
 import torch
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
@@ -16,6 +17,8 @@ PAIR_BYTES = 20 * GIGABYTE
 """A card's memory from which Phi-2 and a SQLCoder of 7 B both fit in 16 bits (19 GB of weights). Below it both are quantised: one alone
 would make the precision a part of the comparison."""
 BITS = {"nf4": 4, "int8": 8, "fp16": 16, "bf16": 16, "fp32": 32}
+BYTES = {"nf4": 0.65, "int8": 1.08, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0}
+"""Bytes a parameter; the quantised ones with embeddings and head at 16 bits, as counted for Phi-2 and the SQLCoders (0.57 to 0.71)."""
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
@@ -80,6 +83,14 @@ def _gpu_memory() -> tuple[int, int] | None:
     except RuntimeError:
         return None
     return int(free), int(total)
+
+
+def free_bytes(device: str) -> int:
+    """Free memory of the GPU, elsewhere of the machine."""
+    found = _gpu_memory() if device == "cuda" else None
+    if device == "cuda" and found is None:
+        return 1 << 62  # not known
+    return found[0] if found else int(psutil.virtual_memory().available)
 
 
 def parameters_of(config: Any) -> int:
