@@ -1,13 +1,13 @@
 """`CHARTS`: every figure of a run by name, for the page and for the report: a Plotly figure, and the same numbers as rows for CSV.
 
-Each figure says what was measured on what, whether it is a stored or a live run, by whose levels, and what it cannot tell apart; it fills
-from no answer on. Backgrounds are clear and greys stand on light and dark alike; texts are broken into lines that a phone can show.
+Each figure brings a caption that says what was measured on what, whether it is a stored or a live run, by whose levels, and what it cannot
+tell apart; it fills from no answer on. Backgrounds are clear and greys stand on light and dark alike. Captions are no part of the drawing,
+since Plotly breaks no lines: whoever shows a figure sets its `caption` as text, in the width at hand.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Any, get_args
 
 import plotly.graph_objects as go
@@ -35,7 +35,7 @@ OUTCOME_WORDS: dict[Outcome, str] = {
 AXIS_WORDS: dict[Axis, str] = {"spider": "Spider", "duckdb": "DuckDB-aware"}
 LEVEL_SYMBOLS = dict(zip(LEVELS, ("circle", "square", "diamond", "x"), strict=True))
 LINE = 62
-"""Characters of a subtitle's line that a window of 390 pixels can show."""
+"""Characters of a line that a window of 390 pixels can show, for texts that Plotly draws."""
 
 Row = dict[str, Any]
 
@@ -57,6 +57,15 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Caption:
+    """What stands with a figure: its title, one line on what was measured on what, and sentences on how to read it."""
+
+    title: str
+    run: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Chart:
     """One figure: what it is called, how it is drawn, and its numbers as rows whose keys are the columns of a CSV file."""
 
@@ -72,6 +81,12 @@ def shown(about: Measured, results: Sequence[Result], axis: Axis = "spider", *, 
     asked = f"{about.questions} {about.split} questions" + (f" ({about.chosen})" if about.chosen else "")
     said = f"{practice}{asked} on {databases}, data {about.dataset_hash}, {about.scorer} execution match"
     return Shown(results, about.titles, axis, said, stored, about.at, pair)
+
+
+def caption(figure: go.Figure) -> Caption:
+    """The caption that a figure of `CHARTS` brings along."""
+    told = figure.layout.meta
+    return Caption(told["title"], told["run"], tuple(told["notes"]))
 
 
 def _accuracy(shown: Shown) -> go.Figure:
@@ -446,23 +461,23 @@ def _resolves(results: Sequence[Result]) -> str:
 
 
 def _laid(figure: go.Figure, shown: Shown, name: str, height: int, *notes: str) -> go.Figure:
-    """The figure with its title, what it was measured on, and what to mind; its margin grows with the lines."""
+    """The figure with its caption, as data that nobody draws: a title, what it was measured on, and what to mind."""
     title = CHARTS[name].title
     if name in LEVELED:
         title = title.replace("by difficulty", f"by {AXIS_WORDS[shown.axis]} difficulty")
         notes = (*notes, f"Levels: {AXIS_WORDS[shown.axis]}.") if title == CHARTS[name].title else notes
-    run = f"stored run of {shown.at[:10]}" if shown.stored else "live"
-    lines = [line for said in (f"{run}: {shown.subtitle}", *notes) for line in wrap(said.replace(" %", "\u00a0%"), LINE)]
-    small = "".join(f'<br><span style="font-size:11px">{line}</span>' for line in lines)
-    head = [f"<b>{line}</b>" for line in wrap(title, 44)]
-    top = 20 * (len(head) + len(lines)) + 30
+    run = f"{f'Stored run of {shown.at[:10]}' if shown.stored else 'Live'}: {shown.subtitle}."
+    return laid(figure, Caption(title, run, tuple(note for note in notes if note)), height)
+
+
+def laid(figure: go.Figure, said: Caption, height: int) -> go.Figure:
+    """The figure in the dress of all of them, `height` pixels high without its caption, which it carries."""
     figure.update_layout(
-        template="none", height=height + top, margin={"l": 44, "r": 22, "t": top, "b": 30}, font={"color": GREY},
+        template="none", height=height, margin={"l": 44, "r": 22, "t": 14, "b": 30}, font={"color": GREY},
         paper_bgcolor=CLEAR, plot_bgcolor=CLEAR,
         legend={"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-        title={"text": "<br>".join(head) + small, "x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top"},
-        title_pad={"t": 20, "l": 8},
-        title_font={"size": 15}, hoverlabel={"namelength": -1},
+        meta={"title": said.title, "run": said.run, "notes": [note.replace(" %", "\u00a0%") for note in said.notes]},
+        hoverlabel={"namelength": -1},
     )  # fmt: skip
     figure.update_xaxes(zeroline=False, gridcolor=GRID, automargin=True)
     figure.update_yaxes(zeroline=False, gridcolor=GRID, automargin=True)

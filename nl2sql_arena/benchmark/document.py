@@ -17,7 +17,7 @@ body { font: 16px/1.55 ui-sans-serif, system-ui, sans-serif; color: var(--ink); 
   max-width: 900px; overflow-wrap: break-word; }
 h1 { line-height: 1.2; } h2 { margin-top: 2.2em; border-bottom: 1px solid var(--line); padding-bottom: .2em; }
 a { color: var(--link); } .soft, figcaption { color: var(--soft); font-size: 14px; }
-figure { margin: 1.2em 0; } .wide { overflow-x: auto; }
+figure { margin: 1.2em 0; } figure h3, figure p { margin: .2em 0; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 pre, code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 13px; background: var(--shade); border-radius: 4px; }
@@ -52,9 +52,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart; Markdown has no place for it, so its numbers must stand in a table, too."""
+    """A chart, with a title and a line on what it shows above it, and notes below, each like a Text; Markdown has no place for it, so its
+    numbers must stand in a table, too.
+    """
 
     figure: go.Figure
+    title: str = ""
+    said: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,10 @@ def _in_html(block: Block) -> str:
         return f'<figure><div class="wide"><table>{_row("th", block.head)}{rows}</table></div>{caption}</figure>'
     if isinstance(block, Picture):
         options = {"displaylogo": False, "responsive": True, "displayModeBar": False}
-        return f"<figure>{block.figure.to_html(full_html=False, include_plotlyjs=False, config=options)}</figure>"
+        drawn = block.figure.to_html(full_html=False, include_plotlyjs=False, config=options)
+        above = f"<h3>{_inline(block.title)}</h3>" * bool(block.title) + f'<p class="soft">{_inline(block.said)}</p>' * bool(block.said)
+        below = f"<figcaption>{_inline(' '.join(block.notes))}</figcaption>" if block.notes else ""
+        return f"<figure>{above}{drawn}{below}</figure>"
     if isinstance(block, Code):
         return f"<pre><code>{escape(block.text)}</code></pre>"
     if isinstance(block, Points):

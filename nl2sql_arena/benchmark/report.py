@@ -89,6 +89,12 @@ def sections(about: Told) -> tuple[Section, ...]:
     return tuple(section for section in found if section.blocks)
 
 
+def _picture(about: Told, name: str) -> Picture:
+    figure = CHARTS[name].figure(about.shown)
+    said = charts.caption(figure)
+    return Picture(figure, said.title, said.run, said.notes)
+
+
 def set_up(about: Told) -> tuple[Block, ...]:
     measured = about.run.measured
     asked = f"{measured.questions} questions" + (f" ({measured.chosen})" if measured.chosen else "")
@@ -139,7 +145,7 @@ def by_level(about: Told) -> tuple[Block, ...]:
         f"The smallest difference of two of these models that so many questions can resolve (paired, 80 % power at 5 %): {told_apart}."
     )
     return (
-        Picture(CHARTS["accuracy"].figure(about.shown)),
+        _picture(about, "accuracy"),
         Table(("", *GROUPS), rows, "Execution accuracy of answerable, scored questions, with 95 % Wilson intervals."),
         Text(resolves if apart else "Too few answers to tell any two models apart."),
         Table(("", "interval by database", "databases", "each"), spread, "With the databases as the sample, for what another may bring."),
@@ -165,7 +171,7 @@ def pairs(about: Told) -> tuple[Block, ...]:
             f"A: {about.titles[a]}; B: {about.titles[b]}. Difference A less B in points, Newcombe's paired interval; McNemar's exact p."
         )
         blocks.append(Table(("", "n", "both right", "only A", "only B", "neither", "difference", "p"), rows, caption))
-    return (Picture(CHARTS["paired"].figure(about.shown)), Picture(CHARTS["agreement"].figure(about.shown)), *blocks) if blocks else ()
+    return (_picture(about, "paired"), _picture(about, "agreement"), *blocks) if blocks else ()
 
 
 def by_feature(about: Told) -> tuple[Block, ...]:
@@ -173,7 +179,7 @@ def by_feature(about: Told) -> tuple[Block, ...]:
     names = list(dict.fromkeys(name for shares in found.values() for name in shares))
     rows = tuple((name, *(_said(shares[name]) if name in shares else "–" for shares in found.values())) for name in names)
     return (
-        Picture(CHARTS["features"].figure(about.shown)),
+        _picture(about, "features"),
         Table(("feature", *(about.titles[model] for model in found)), rows, "A question counts for every feature of its first gold."),
     )
 
@@ -189,7 +195,7 @@ def outcomes(about: Told) -> tuple[Block, ...]:
     )
     head = ("", *(about.titles[model] for model in about.metrics))
     return (
-        Picture(CHARTS["outcomes"].figure(about.shown)),
+        _picture(about, "outcomes"),
         Table(head, rows, "Answers to all questions, by how they ended."),
         Table(head, judged, "The scorer's reasons, over all questions."),
     )
@@ -243,7 +249,7 @@ def effort(about: Told) -> tuple[Block, ...]:
                 ))  # fmt: skip
     head = ("", "level", "n", "first token, s", "total, s", "tokens", "tokens/s", "peak memory, MB")
     caption = "Median (nine in ten below). Answers that decode together share the machine: seconds are those of an answer in its company."
-    return (Picture(CHARTS["effort"].figure(about.shown)), Table(head, tuple(rows), caption))
+    return (_picture(about, "effort"), Table(head, tuple(rows), caption))
 
 
 def _spread(spread: metrics.Spread) -> str:

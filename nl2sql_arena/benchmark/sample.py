@@ -15,6 +15,8 @@ QUICK = 20
 SEED = 7
 CHOSEN = f"a sample stratified over levels and databases, seed {SEED}"
 """How a quick sample was drawn, in the words that its run keeps."""
+LOADING = 60.0
+"""Seconds at most that loading takes, for what a run's file tells of its time."""
 
 
 def quick(examples: Sequence[Example], count: int = QUICK, seed: int = SEED) -> list[Example]:
@@ -54,7 +56,8 @@ def questions(services: Services, about: Measured) -> list[Example] | None:
 def seconds(runs: Sequence[StoredRun], revisions: Mapping[str, str], hardware: str, count: int) -> float | None:
     """About how long `count` questions to each model take (revision by name), from complete runs of these very weights on this hardware.
 
-    A run's time is from its start to the last change of its file, shared out among its models by what their answers took. Runs that were
+    A run's time is from its start to the last change of its file (but no more than its answers one after the other, should the file be
+    a copy), shared out among its models by what their answers took. Runs that were
     answered from the log were faster, so the slowest counts, of those with at least so many questions where there are any: in a small run
     loading weighs more. None where a model is not known.
     """
@@ -73,6 +76,7 @@ def _paces(runs: Sequence[StoredRun], revisions: Mapping[str, str], hardware: st
         took = {each.name: 0.0 for each in run.measured.contestants}
         for result in run.results:
             took[result.answer.model] += result.answer.seconds
+        wall = min(wall, LOADING + sum(took.values()))
         for each in run.measured.contestants:
             if wall > 0 and revisions.get(each.name) == each.revision:
                 share = took[each.name] / (sum(took.values()) or 1.0)

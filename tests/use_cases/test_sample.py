@@ -83,3 +83,10 @@ def test_an_estimate_scales_the_slowest_run_of_these_models_on_this_machine(serv
     assert sample.seconds(known, revisions, "there", 4) is None
     assert sample.seconds(known, revisions | {LEFT: "of other weights"}, "here", 4) is None
     assert sample.seconds([], revisions, "here", 4) is None
+
+
+def test_a_file_that_was_copied_later_does_not_make_its_run_slow(services: Services, tmp_path: Path) -> None:
+    copied = timed(services, tmp_path, 86_400.0)
+    took = sum(each.answer.seconds for each in copied.results)
+    found = sample.seconds([copied], {name: services.revision(name) for name in (LEFT, RIGHT)}, "here", 4)
+    assert found == pytest.approx(sample.LOADING + took)

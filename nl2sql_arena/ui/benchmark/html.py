@@ -8,6 +8,7 @@ from typing import Any
 
 from nl2sql_arena.benchmark import figures
 from nl2sql_arena.benchmark.changes import Change, Pair
+from nl2sql_arena.benchmark.charts import Caption
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.benchmark.runs import Contestant, Measured, StoredRun
 from nl2sql_arena.benchmark.scorers import REASONS
@@ -113,6 +114,16 @@ def bar(done: int, total: int, seconds: float, word: str, left: float | None = N
     until = f", {duration(left)} left" if left is not None else ""
     text = f"{word}: {done} of {total} answers, {seconds:.0f} s{until}." + (f" {said}" if said else "")
     return f'<div class="bar" role="status"><div style="width:{share:.1f}%"></div><span>{escape(text)}</span></div>'
+
+
+def caption(said: Caption) -> str:
+    """What stands above a chart."""
+    return f'<div class="said"><h3>{escape(said.title)}</h3><p>{escape(said.run)}</p></div>'
+
+
+def notes(said: Caption) -> str:
+    """What stands below it."""
+    return f'<p class="said">{escape(" ".join(said.notes))}</p>' if said.notes else ""
 
 
 def numbers(rows: Sequence[Mapping[str, Any]], stem: str, title: str) -> str:

@@ -29,15 +29,15 @@ class Pictures:
                 self.axis = gr.Radio(
                     [(text, name) for name, text in AXES.items()], value="spider", label="Levels of difficulty by", elem_id="bench-axis"
                 )
-                self.plot, self.numbers, self.csv = _chart("")
+                self.first = ChartParts("")
             with gr.Column(min_width=320):
                 self.chart = gr.Dropdown(others, value=others[0][1], label="Beside it", elem_id="bench-chart")
-                self.plot_2, self.numbers_2, self.csv_2 = _chart("-2")
+                self.second = ChartParts("-2")
         self.file = gr.JSON(label="File", visible="hidden", elem_id="bench-file")
-        self.drawn = [self.plot, self.numbers, self.plot_2, self.numbers_2]
-        self.chart.input(self.on_chart, self.chart, [self.plot_2, self.numbers_2], **INSTANT)
-        for button, which in ((self.csv, MAIN), (self.csv_2, "")):
-            self.saving(button, self._csv_of(which))
+        self.drawn = [*self.first.parts, *self.second.parts]
+        self.chart.input(self.on_chart, self.chart, self.second.parts, **INSTANT)
+        for drawn, which in ((self.first, MAIN), (self.second, "")):
+            self.saving(drawn.csv, self._csv_of(which))
 
     def saving(self, button: gr.Button, make: Callable[[gr.Request], dict[str, str]]) -> None:
         """Let a button save what `make` returns: name, type and text of a file."""
@@ -48,19 +48,21 @@ class Pictures:
         """Both charts; while a run is at work without their numbers, which a reader may have open."""
         if bench.run is None:
             return {}
-        update: Update = {}
-        for name, plot, numbers in ((MAIN, self.plot, self.numbers), (bench.view.chart, self.plot_2, self.numbers_2)):
-            chart, shown = charts.CHARTS[name], _shown(bench, bench.run)
-            update[plot] = chart.figure(shown)
-            if with_numbers:
-                update[numbers] = html.numbers(chart.rows(shown), _stem(bench.run, name, bench.view.axis), chart.title)
+        return self._drawn(self.first, MAIN, bench, bench.run, with_numbers) | self._drawn(
+            self.second, bench.view.chart, bench, bench.run, with_numbers
+        )
+
+    def _drawn(self, parts: "ChartParts", name: str, bench: Bench, run: StoredRun, with_numbers: bool = True) -> Update:
+        chart, shown = charts.CHARTS[name], _shown(bench, run)
+        update = parts.show(chart.figure(shown))
+        if with_numbers:
+            update[parts.numbers] = html.numbers(chart.rows(shown), _stem(run, name, bench.view.axis), chart.title)
         return update
 
     def on_chart(self, chart: str, request: gr.Request) -> Update:
         bench = self.common.session(request).bench
         bench.view = replace(bench.view, chart=chart)
-        drawn = self.draw(bench)
-        return {part: drawn[part] for part in (self.plot_2, self.numbers_2) if part in drawn}
+        return self._drawn(self.second, chart, bench, bench.run) if bench.run else {}
 
     def _csv_of(self, which: str) -> Callable[[gr.Request], dict[str, str]]:
         """The handler that gives a chart's rows as a file; without a name those of the second chart as it is now."""
@@ -80,16 +82,26 @@ class Pictures:
         return file
 
 
-def _chart(suffix: str) -> tuple[gr.Plot, gr.HTML, gr.Button]:
-    """A chart, its numbers, and the button for its rows."""
-    blank = go.Figure(layout={"template": "none", "height": 420, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"})
-    plot = gr.Plot(blank, show_label=False, elem_id=f"bench-plot{suffix}", elem_classes=["bench-plot"])
-    with gr.Row(elem_classes=["bench-files"]):
-        for kind in ("png", "svg"):
-            button = gr.Button(kind.upper(), size="sm", min_width=60, elem_id=f"bench-{kind}{suffix}")
-            button.click(None, None, None, js=f"() => benchImage('bench-plot{suffix}', 'bench-numbers{suffix}', '{kind}')")
-        rows = gr.Button("CSV", size="sm", min_width=60, elem_id=f"bench-csv{suffix}")
-    return plot, gr.HTML(elem_id=f"bench-numbers{suffix}", padding=False), rows
+class ChartParts:
+    """A chart between its title and its notes, which break their lines to the width at hand; its numbers, and the buttons for its files."""
+
+    def __init__(self, suffix: str) -> None:
+        blank = go.Figure(layout={"template": "none", "height": 420, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"})
+        self.head = gr.HTML(elem_id=f"bench-said{suffix}", padding=False)
+        self.plot = gr.Plot(blank, show_label=False, elem_id=f"bench-plot{suffix}", elem_classes=["bench-plot"])
+        self.notes = gr.HTML(elem_id=f"bench-notes{suffix}", padding=False)
+        with gr.Row(elem_classes=["bench-files"]):
+            for kind in ("png", "svg"):
+                button = gr.Button(kind.upper(), size="sm", min_width=60, elem_id=f"bench-{kind}{suffix}")
+                button.click(None, None, None, js=f"() => benchImage('bench-plot{suffix}', 'bench-numbers{suffix}', '{kind}')")
+            self.csv = gr.Button("CSV", size="sm", min_width=60, elem_id=f"bench-csv{suffix}")
+        self.numbers = gr.HTML(elem_id=f"bench-numbers{suffix}", padding=False)
+        self.parts = [self.head, self.plot, self.notes, self.numbers]
+
+    def show(self, figure: go.Figure) -> Update:
+        """All but the numbers."""
+        said = charts.caption(figure)
+        return {self.head: html.caption(said), self.plot: figure, self.notes: html.notes(said)}
 
 
 def _shown(bench: Bench, run: StoredRun) -> charts.Shown:
