@@ -125,3 +125,23 @@ def test_every_acknowledged_vote_survives_a_kill_and_none_is_there_twice(place: 
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=200)
     final = [vote["id"] for vote in Store(place).votes()]
     assert sorted(final) == sorted(f"battle {i}" for i in range(count))
+
+
+def test_a_store_rebuilt_from_the_records_of_another_is_the_same_and_twice_is_as_once(place: Place, tmp_path: Path) -> None:
+    one = Store(tmp_path / "one.sqlite")
+    for name, voter in (("one", ANN), ("two", BOB), ("three", BOB)):
+        add(one, name, voter=voter)
+        cast(one, name, "model_a", voter)
+    one.undo("two", BOB, tokens.token(one._key, "two", BOB))
+    one.add_note("one", Detail(correct_a=True), ANN, tokens.token(one._key, "one", ANN))
+    other = Store(place)
+    taken = one.records(one.battle_ids())
+    assert other.restore(taken).events == 5
+    again = other.restore(taken)
+    assert (again.battles, again.events) == (0, 0)
+    assert other.events() == one.events()
+    assert other.votes() == one.votes()
+    one.erase(BOB)
+    assert other.restore(one.records(one.battle_ids())).erased == 2
+    assert [vote["id"] for vote in other.votes()] == ["one"]
+    assert other.restore(taken).battles == 0, "what was erased does not come back"

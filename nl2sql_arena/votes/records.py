@@ -130,7 +130,8 @@ def _insert(connection: sa.Connection, table: sa.Table, records: Sequence[Record
     """How many rows were new. What the store forbids, such as a second vote on a battle, is not added: the first stays."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = [row for record in records if (row := _filled(table, record.row)) is not None]
-    return sum(connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount for row in rows)
+    adding = (insert(table).values(row).on_conflict_do_nothing().returning(sa.literal(1)) for row in rows)
+    return sum(len(connection.execute(each).all()) for each in adding)
 
 
 def _filled(table: sa.Table, row: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -26,27 +26,31 @@ class Outbox:
         self._boot = new_name().removesuffix(ENDING)
         self._count = 0
         self._open: Path | None = None
+        self._size = 0
+        """Of the open segment, in bytes, as far as it is whole."""
         self.sealed: list[Path] = []
         """Finished segments that no copy has confirmed, the oldest first; none of them changes any more, save by an erasure."""
 
     def append(self, records: Iterable[Record]) -> Path:
         """On disk when this returns. Returns the segment that holds them. Raises StoreError."""
         data = written(records)
-        is_new = self._open is None
+        if self._open and not self._open.exists():
+            self.seal()  # another process took it, at its start; whoever sends the segments finds it missing
         path = self._open or self.folder / f"{self._boot}-{self._count:05}{ENDING}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as file:
+            with path.open("r+b" if self._open else "wb") as file:
+                file.seek(self._size)  # over what an attempt that failed has left
                 file.write(data)
+                file.truncate()
                 file.flush()
                 os.fsync(file.fileno())
-                size = file.tell()
-            if is_new:
+            if self._open is None:
                 _sync_folder(self.folder)
         except OSError as problem:
             raise StoreError(f"The votes waiting to be synced cannot be written ({problem.strerror}); free some disk space.") from problem
-        self._open = path
-        if size >= MOST_BYTES:
+        self._open, self._size = path, self._size + len(data)
+        if self._size >= MOST_BYTES:
             self.seal()
         return path
 
@@ -54,7 +58,7 @@ class Outbox:
         """Nothing more is appended to the open segment."""
         if self._open:
             self.sealed.append(self._open)
-            self._open, self._count = None, self._count + 1
+            self._open, self._size, self._count = None, 0, self._count + 1
 
     def drop(self, path: Path) -> None:
         """A copy has confirmed this segment."""
@@ -69,6 +73,7 @@ class Outbox:
                 data = path.read_bytes()
                 if (left := without(data, battles)) != data:
                     replace(path, left)
+                    self._size = len(left) if path == self._open else self._size
             except FileNotFoundError:
                 continue
             except OSError as problem:

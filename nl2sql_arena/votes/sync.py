@@ -181,6 +181,10 @@ class Sync:
             except ArenaError as problem:
                 self._put_off(problem)
                 return False
+            except Exception:  # the thread's edge: it must not end unseen, and votes stay `saved` meanwhile
+                log.exception("the sync of votes failed")
+                self._put_off(CopyError("The sync of votes failed on our side; the log has the details, and it is tried again."))
+                return False
             with self._lock:
                 if is_due:
                     self.trouble, self._failures = "", 0
@@ -357,8 +361,9 @@ class Sync:
         if not files and not gone:
             return
         self._commit("Votes", files, gone)
-        for segment in sent:
-            self._confirmed.update(self._waiting.pop(segment, {}))
+        for segment, data in sent.items():
+            self._confirmed.update(record.key for record in read(data)[0])
+            self._waiting.pop(segment, None)
             self._outbox.drop(segment)
         self._committed = time.monotonic()
         self._settle()
