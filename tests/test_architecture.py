@@ -127,7 +127,7 @@ def test_importing_loads_nothing_heavy(name: str) -> None:
 
 
 def test_errors_are_caught_by_name() -> None:
-    """A broad except is allowed at the edge of the SQL worker, the page and the thread that syncs votes, marked or with a line in the log."""
+    """A broad except is allowed at the edge of the SQL worker, the page and the thread that syncs votes, marked or with a log line."""
     places = []
     for path in FILES:
         lines = path.read_text(encoding="utf-8").splitlines()
