@@ -10,7 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
 
 from nl2sql_arena.errors import ArenaError, BadInput
-from nl2sql_arena.settings import Settings, from_command_line, is_windows
+from nl2sql_arena.settings import Settings, from_command_line, instead_of_home, is_windows
 
 
 def main(settings: Settings | None = None) -> None:
@@ -25,6 +25,7 @@ def main(settings: Settings | None = None) -> None:
 
 def serve(settings: Settings) -> None:
     """Join the parts, rebuild the votes where they are synced, load the contestants, launch. Raises ArenaError."""
+    os.environ.update(instead_of_home(settings))  # read by huggingface_hub when it is imported, as Gradio does
     # `hardware` comes first: a Space's `spaces` package must be imported before torch.
     from nl2sql_arena import hardware, zero_gpu  # isort: skip
     from gradio import Error

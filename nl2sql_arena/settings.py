@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +62,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     return Settings(
-        data=Path(given.get("ARENA_DATA", "var")).resolve(),
+        data=_data(given),
         models=ROOT / "models",
         sample_dbs=ROOT / "sample_dbs",
-        host=given.get("HOST", ANY_HOST if "SPACE_ID" in given else "127.0.0.1"),
+        host=given.get("HOST") or given.get("GRADIO_SERVER_NAME") or (ANY_HOST if "SPACE_ID" in given else "127.0.0.1"),
         port=_port(given.get("PORT", given.get("GRADIO_SERVER_PORT", "7860"))),
         profile=given.get("ARENA_PROFILE", "auto"),
         chosen_models=names(given.get("ARENA_MODELS", "")),
@@ -75,6 +76,30 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         loses_disk="SPACE_ID" in given,
         workers=max(2, min(8, os.cpu_count() or 2)),
     )
+
+
+def _data(given: Mapping[str, str]) -> Path:
+    """ARENA_DATA, else `var` here; on a Space whose app folder cannot be written a folder for temporary files."""
+    folder = Path(given.get("ARENA_DATA", "var")).resolve()
+    if "ARENA_DATA" in given or "SPACE_ID" not in given or _is_writable(folder):
+        return folder
+    return Path(tempfile.gettempdir()) / "nl2sql_arena"
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
+def instead_of_home(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What to add to the environment where the home folder cannot be written: then weights are downloaded to the data folder."""
+    named = any(environment.get(name) for name in ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"))
+    if named or _is_writable(Path(environment.get("HOME") or Path.home()) / ".cache" / "huggingface"):
+        return {}
+    return {"HF_HOME": str(settings.data / "huggingface")}
 
 
 def from_command_line(arguments: Sequence[str] | None = None) -> Settings:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from nl2sql_arena import sandbox
-from nl2sql_arena.services import Profile, Services
+from nl2sql_arena.services import Profile, Services, unsynced
 from nl2sql_arena.ui import about, render
 from nl2sql_arena.ui.arena import ArenaTab
 from nl2sql_arena.ui.benchmark.tab import BenchmarkTab
@@ -123,8 +123,13 @@ def _header(services: Services, profile: Profile) -> str:
     advice = " For Phi-2 against SQLCoder start the app on a machine with a CUDA GPU of 16 GB or more." if profile.kind == "mini" else ""
     return (
         '<header><h1>NL2SQL Arena</h1><p class="lead">One question, two models, two result tables. Which answer is better?</p>'
-        f'<p class="banner {tone}">{shown}{reason}{advice}{_limits()}</p></header>'
+        f'<p class="banner {tone}">{shown}{reason}{advice}{_kept(services)}{_limits()}</p></header>'
     )
+
+
+def _kept(services: Services) -> str:
+    """Where votes are lost with the machine's disk, that they are."""
+    return " Votes here are lost when this Space restarts." if services.settings.loses_disk and unsynced(services.settings) else ""
 
 
 def _limits() -> str:
