@@ -5,13 +5,14 @@
 
 import secrets
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from nl2sql_arena.compare import Difference, difference
 from nl2sql_arena.engine import Cancelled, refusing_too_long
 from nl2sql_arena.errors import BadInput, Infrastructure
 from nl2sql_arena.prompts import question_key
 from nl2sql_arena.services import Profile, Services
-from nl2sql_arena.types import Answer, Battle, Example, OnToken, Part, Request
+from nl2sql_arena.types import Answer, Battle, Decoding, Example, OnToken, Part, Request
 
 Words = tuple[Part, ...] | None
 """What a query does; None when that cannot be put in words."""
@@ -27,9 +28,13 @@ class Ask:
     blind: bool
     voter: str
     example: Example | None = None
+    decoding: Decoding = "greedy"
 
 
-def new_ask(services: Services, profile: Profile, question: str, db: str, models: tuple[str, str], blind: bool, voter: str) -> Ask:
+def new_ask(
+    services: Services, profile: Profile, question: str, db: str, models: tuple[str, str], blind: bool, voter: str,
+    decoding: str = "greedy",
+) -> Ask:  # fmt: skip
     """Validated, with sides shuffled when blind. Raises BadInput."""
     for name in models:
         if name not in profile.models:
@@ -38,14 +43,16 @@ def new_ask(services: Services, profile: Profile, question: str, db: str, models
         raise BadInput("Choose two different models; a model cannot be compared with itself.")
     example = next((each for each in services.examples(db, "arena") if each.question == question.strip()), None)
     shuffled = models if not blind or secrets.randbelow(2) else (models[1], models[0])
-    return Ask(question.strip(), db, shuffled, blind, voter, example)
+    if decoding not in get_args(Decoding):
+        raise BadInput(f"There is no decoding '{decoding}'; choose one of {', '.join(get_args(Decoding))}.")
+    return Ask(question.strip(), db, shuffled, blind, voter, example, "card" if decoding == "card" else "greedy")
 
 
 def fight(services: Services, profile: Profile, ask: Ask, on_token: OnToken | None = None, cancelled: Cancelled | None = None) -> Battle:
     """Both answers, run. Raises BadInput and ModelUnavailable."""
     battle_id = secrets.token_urlsafe(18)
     requests = [Request(battle_id, model, ask.db, ask.question) for model in ask.models]
-    found = refusing_too_long(services.engine.answers(requests, on_token, cancelled))
+    found = refusing_too_long(services.decoded(ask.decoding).engine.answers(requests, on_token, cancelled))
     answers = {answer.model: answer for answer in found}
     a, b = (answers[model] for model in ask.models)
     example = ask.example
@@ -76,18 +83,25 @@ def keep(services: Services, battle: Battle, voter: str) -> str:
     """
     if not votable(battle):
         return ""
-    revisions = services.revision(battle.a.model), services.revision(battle.b.model)
+    revisions = _as_run(services, battle.a), _as_run(services, battle.b)
     chosen, content = "example" if battle.example_id else "typed", services.databases[battle.db].content
     return services.store.add_battle(battle, voter, chosen, revisions, verdict(battle), content)
 
 
-def retry(services: Services, battle: Battle, cancelled: Cancelled | None = None) -> Battle:
+def _as_run(services: Services, answer: Answer) -> str:
+    """A side's revision, which votes are counted by; beams make another contestant of the same weights."""
+    revision = services.revision(answer.model)
+    return f"{revision} with {answer.beams} beams" if answer.beams > 1 else revision
+
+
+def retry(services: Services, battle: Battle, cancelled: Cancelled | None = None, decoding: str = "greedy") -> Battle:
     """Ask the sides that our machinery failed once more. Raises Infrastructure when there are none."""
     failed = [answer.model for answer in (battle.a, battle.b) if answer.outcome == "infrastructure"]
     if not failed:
         raise Infrastructure("Both sides have answered; there is nothing to retry.")
     requests = [Request(battle.id, model, battle.db, battle.question) for model in failed]
-    fresh = {answer.model: answer for answer in services.engine.answers(requests, cancelled=cancelled)}
+    engine = services.decoded(decoding).engine
+    fresh = {answer.model: answer for answer in engine.answers(requests, cancelled=cancelled)}
     return replace(battle, a=fresh.get(battle.a.model, battle.a), b=fresh.get(battle.b.model, battle.b))
 
 

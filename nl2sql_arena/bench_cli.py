@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nl2sql_arena.difficulty import AXES, duckdb_level, features, spider_level
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.terminal import add, log, models_of, opened_services, rows_of, settings_of, show, whole_number
+from nl2sql_arena.terminal import add, decoding, log, models_of, opened_services, rows_of, settings_of, show, whole_number
 
 if TYPE_CHECKING:
     from nl2sql_arena.benchmark import metrics
@@ -33,6 +33,7 @@ def commands(commands: Any) -> None:
     )  # fmt: skip
     run.add_argument("--db-root", type=Path, help="the folder of a published benchmark's databases (default: beside its file)")
     run.add_argument("--split", help="dev, test, arena, all or another of the file's (default: dev; of a published benchmark all)")
+    decoding(run)
     run.add_argument("--limit", type=whole_number, default=0, help="at most this many questions of each database")
     run.add_argument("--axis", default="spider", choices=list(AXES), help="whose levels of difficulty (default: spider)")
     run.add_argument("--again", action="store_true", help="generate also what these very models have written before")
@@ -95,7 +96,7 @@ def _bench_run(options: argparse.Namespace) -> None:
             raise BadInput("A run holds real models or minis, never both; run them apart.")
         wanted = files.first_of_each(files.of_split(_dataset(options, opened, published), split), options.limit)
         dataset = files.askable(wanted) if published else wanted
-        services = opened.joined(dataset.databases)
+        services = opened.joined(dataset.databases).decoded(options.decoding)
         chosen = f"the first {options.limit} of each database" if options.limit else ""
         about = runs.measured(services, models, dataset.examples, dataset.name, split, detect().name, chosen)
         unasked = len(wanted.examples) - len(dataset.examples)

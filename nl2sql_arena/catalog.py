@@ -53,6 +53,7 @@ def read(path: Path) -> ModelCard:
         if value not in allowed
     ]
     numbers = {"context": card.context, "max_new_tokens": card.generation.max_new_tokens, "num_beams": card.generation.num_beams}
+    numbers |= {"published_beams": card.published_beams}
     if card.server:
         numbers |= {"server.concurrency": card.server.concurrency, "server.seconds": card.server.seconds}
     wrong += [f"{key} = {value!r}, not a whole number above 0" for key, value in numbers.items() if type(value) is not int or value < 1]

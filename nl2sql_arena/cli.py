@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nl2sql_arena import bench_cli, model_cli, space_cli, vote_cli
 from nl2sql_arena.errors import ArenaError, BadInput
-from nl2sql_arena.terminal import DB_HELP, add, listed, log, models_of, opened_services, rows_of, settings_of, show, whole_number
+from nl2sql_arena.terminal import DB_HELP, add, decoding, listed, log, models_of, opened_services, rows_of, settings_of, show, whole_number
 from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     ask = add(commands, "ask", _ask, "put a question to models")
     ask.add_argument("--db", required=True, help=DB_HELP)
     ask.add_argument("--models", help="comma-separated (default: ARENA_MODELS, else the pair of minis)")
+    decoding(ask)
     _text_or_lines(ask, "question")
 
     sql = add(commands, "sql", _sql, "run a query in the sandbox")
@@ -162,7 +163,7 @@ def _ask(options: argparse.Namespace) -> None:
             log(f"Questions and the database's tables and columns go to {host}.")
         # Requests are numbered: two lines may bear the same id, and an id is printed as it was given.
         requests = [Request(str(number), model, options.db, text) for number, (_, text) in enumerate(inputs) for model in models]
-        found = services.engine.answers(requests)
+        found = services.decoded(options.decoding).engine.answers(requests)
         answers = _in_order(found if options.jsonl else refusing_too_long(found), [(each.id, each.model) for each in requests])
         _print((answer_json(answer) | {"id": inputs[int(answer.id)][0]} for answer in answers), options, _answer_text)
 
@@ -188,6 +189,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "repairs": list(answer.prepared.repairs),
         **_execution_json(answer.execution),
         "seconds": round(answer.seconds, 4),
+        **({"beams": answer.beams} if answer.beams > 1 else {}),
     }
 
 

@@ -79,7 +79,14 @@ class Engine:
 
     def on(self, databases: Mapping[str, Database]) -> "Engine":
         """The same models, with those that are loaded or will be, over other databases."""
-        other = Engine(self._cards, self._models, databases, self._sandbox)
+        return self._sharing(self._cards, databases)
+
+    def under(self, cards: Mapping[str, ModelCard]) -> "Engine":
+        """The same models over the same databases under cards that say otherwise how they decode."""
+        return self._sharing(cards, self._databases)
+
+    def _sharing(self, cards: Mapping[str, ModelCard], databases: Mapping[str, Database]) -> "Engine":
+        other = Engine(cards, self._models, databases, self._sandbox)
         other._loaded, other._held, other._lock, other.generate = self._loaded, self._held, self._lock, self.generate
         return other
 
@@ -115,11 +122,15 @@ class Engine:
         """None when no prompt fits this model."""
         database = self.database(request.db)
         backend, card = self.backend(request.model), self._cards[request.model]
-        room = min(backend.context, card.context) - card.generation.max_new_tokens
+        room = self._context(request.model) - card.generation.max_new_tokens
         try:
             return prompts.build(card.format, request.question, database.schema(), backend.count_tokens, room, database.links)
         except BadInput:
             return None
+
+    def _context(self, model: str) -> int:
+        """Tokens that prompt and answer may have together."""
+        return min(self.backend(model).context, self._cards[model].context)
 
     def database(self, name: str) -> Database:
         """Raises BadInput for an unknown name."""
@@ -162,6 +173,8 @@ class Engine:
             prepared=prepared,
             execution=execution,
             precision=self._loaded[request.model].precision,
+            beams=self._cards[request.model].generation.num_beams,
+            context=self._context(request.model),
             seconds=completion.seconds + time.perf_counter() - began,
         )
 

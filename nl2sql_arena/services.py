@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from nl2sql_arena import catalog, database
 from nl2sql_arena.database import Database
@@ -11,7 +11,7 @@ from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import ArenaError, BadInput, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.settings import Settings, secret
-from nl2sql_arena.types import Clauses, Example, Kind, ModelCard
+from nl2sql_arena.types import Clauses, Decoding, Example, Kind, ModelCard
 from nl2sql_arena.votes import Store
 from nl2sql_arena.votes.dataset import Dataset
 from nl2sql_arena.votes.sync import Pace, Sync
@@ -56,6 +56,15 @@ class Services:
         together = {**self.databases, **databases}
         return replace(self, databases=together, engine=self.engine.on(together))
 
+    def decoded(self, decoding: str) -> "Services":
+        """The same, with answers written greedily or, as "card", by the decoding that a model's publisher states. Raises BadInput."""
+        if decoding not in get_args(Decoding):
+            raise BadInput(f"There is no decoding '{decoding}'; use one of {', '.join(get_args(Decoding))}.")
+        if decoding == "greedy":
+            return self
+        cards = {name: _as_published(card) for name, card in self.cards.items()}
+        return replace(self, cards=cards, engine=self.engine.under(cards))
+
     def clauses(self, queries: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Clauses | None]:
         """(database, query) -> the clauses of the query; None for what does not parse. Raises Infrastructure."""
         columns = {
@@ -79,6 +88,12 @@ class Services:
         if self.sync:
             self.sync.close()
         self.sandbox.close()
+
+
+def _as_published(card: ModelCard) -> ModelCard:
+    """A server cannot be asked for beams and goes on greedily."""
+    beams = card.generation.num_beams if card.server else card.published_beams
+    return replace(card, generation=replace(card.generation, num_beams=beams))
 
 
 def open_services(settings: Settings, own: Database | None = None) -> Services:

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.settings import Settings, load, names
+from nl2sql_arena.types import Decoding
 
 if TYPE_CHECKING:
     from nl2sql_arena.database import Database
@@ -30,6 +31,12 @@ def whole_number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
     return int(text)
+
+
+def decoding(command: argparse.ArgumentParser) -> None:
+    """The option that says how models write."""
+    told = "greedy (default), or card: as each model's publisher decodes, 4 beams for SQLCoder-7B"
+    command.add_argument("--decoding", choices=get_args(Decoding), default="greedy", help=told)
 
 
 @contextmanager

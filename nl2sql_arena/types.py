@@ -14,6 +14,7 @@ Category = Literal["filter", "aggregate", "group", "order", "join", "ratio", "da
 Dialect = Literal["duckdb", "postgres", "sqlite"]
 Kind = Literal["real", "mini", "baseline"]
 Api = Literal["completions", "chat"]
+Decoding = Literal["greedy", "card"]
 FinishReason = Literal["stop", "length", "cancelled"]
 Outcome = Literal["ok", "empty", "error", "timeout", "memory", "refused", "cut", "abstained", "infrastructure"]
 ErrorKind = Literal["syntax", "catalog", "type", "other"]
@@ -138,6 +139,8 @@ class ModelCard:
     learned: tuple[str, ...] = ()
     unlearned: str = ""
     server: Server | None = None
+    published_beams: int = 1
+    """What its publisher's card decodes with; used where the decoding is "card" and else stated only."""
 
 
 @dataclass(frozen=True)
@@ -265,6 +268,9 @@ class Answer:
     execution: Execution
     precision: str = ""
     seconds: float = 0.0
+    beams: int = 1
+    context: int = 0
+    """Tokens that prompt and answer may have together; 0 is not known, as of a stored run."""
 
     @property
     def outcome(self) -> Outcome:

@@ -26,6 +26,7 @@ from nl2sql_arena.ui.sessions import Round, Session, Sessions
 
 TICK = 0.08
 BLIND, OPEN = "Blind: names after the vote", "Open: names and live text"
+DECODINGS = [("Greedy: one best word at a time, live", "greedy"), ("As each model's card asks: SQLCoder-7B with 4 beams, slower", "card")]
 WRITING = "Both models are writing their SQL and running it…"
 CONSENT = "My questions and this database's tables and columns may go there"
 STOPPED = "Stopped, and nothing was recorded; ask again when you like."
@@ -75,6 +76,8 @@ class ArenaTab:
                 self.schema = gr.HTML(self._schema(names[0]), elem_id="schema")
             with gr.Accordion("Contestants and mode", open=False, elem_id="mode-box"):
                 self.mode = gr.Radio([BLIND, OPEN], value=BLIND, label="Mode", elem_id="mode")
+                has_beams = any(self.cards[name].published_beams > 1 and not self.cards[name].server for name in self.profile.models)
+                self.decoding = gr.Radio(DECODINGS, value="greedy", label="Decoding", elem_id="decoding", visible=has_beams)
                 with gr.Row():
                     self.first = gr.Dropdown(models, value=self.profile.pair[0], label="One contestant", elem_id="first")
                     self.second = gr.Dropdown(models, value=self.profile.pair[1], label="The other", elem_id="second")
@@ -120,7 +123,7 @@ class ArenaTab:
             self.stop,
         ]
         shown += self.ballot.parts
-        inputs = [self.question, self.db, self.first, self.second, self.mode]
+        inputs = [self.question, self.db, self.first, self.second, self.mode, self.decoding]
         contest = [self.mode, self.first, self.second]
         begun = gr.on([self.ask.click, self.question.submit], self.on_begin, contest, shown, trigger_mode="once", **instant)
         limits: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": self.concurrency}
@@ -204,14 +207,17 @@ class ArenaTab:
             }
         return page
 
-    def on_ask(self, question: str, db: str, first: str, second: str, mode: str, request: gr.Request) -> Iterator[tuple[str, str]]:
+    def on_ask(
+        self, question: str, db: str, first: str, second: str, mode: str, decoding: str, request: gr.Request
+    ) -> Iterator[tuple[str, str]]:
         """The two SQL texts: live in open mode, both at once when blind."""
         with self.sessions.locked(request.session_hash) as session:
             asked = session.begin() if session.round.ask or session.round.ended else session.round
         yield "", ""
         try:
             self._check_consent(session, (first, second))
-            asked.ask = arena.new_ask(self.services, self.profile, question, db, (first, second), mode != OPEN, session.voter)
+            pair, is_blind = (first, second), mode != OPEN
+            asked.ask = arena.new_ask(self.services, self.profile, question, db, pair, is_blind, session.voter, decoding)
             stopped = asked.stop.is_set
             if self.streams and not asked.ask.blind:
                 battle = yield from self._live(asked.ask, stopped)
@@ -281,7 +287,7 @@ class ArenaTab:
         asked = session.round
         try:
             if asked.battle:
-                battle = arena.retry(self.services, asked.battle, asked.stop.is_set)
+                battle = arena.retry(self.services, asked.battle, asked.stop.is_set, asked.ask.decoding if asked.ask else "greedy")
                 asked.words = arena.in_words(self.services, battle)
                 asked.battle = battle
         except ArenaError as problem:
@@ -313,7 +319,8 @@ class ArenaTab:
     def _result(self, answer: Answer, named: bool) -> str:
         """A side's table. What a server says of its failure may name model and host, so it waits for the names."""
         is_telling = not named and answer.outcome == "infrastructure" and self.cards[answer.model].server is not None
-        return render.result(replace(answer.execution, message="") if is_telling else answer.execution)
+        shown = render.result(replace(answer.execution, message="") if is_telling else answer.execution)
+        return shown + (render.meter(answer) if named else "")
 
     def _status(self, asked: Round) -> str:
         if asked.at_work:

@@ -12,6 +12,8 @@ SHOWN_ROWS = 200
 CELL_CHARS = 200
 SAID_ALREADY: tuple[Outcome, ...] = ("abstained", "memory")
 """Outcomes whose message only repeats their words."""
+COMMENTS = "column comments"
+"""How a prompt names that it left those out."""
 NUMBERS = (
     "TINYINT",
     "SMALLINT",
@@ -158,6 +160,8 @@ def _revealed(letter: str, answer: Answer, card: ModelCard) -> str:
         ("With its result in", f"{answer.seconds:.2f} s"),
         ("Running as", answer.precision),
         ("Changed before running", "; ".join(answer.prepared.repairs) or "nothing"),
+        ("Decoding", f"{answer.beams} beams, as its card asks" if answer.beams > 1 else "greedy"),
+        ("Its prompt", _room(answer) if answer.context else "not counted"),
         ("Left out of its prompt", ", ".join(answer.prompt.pruned) or "nothing"),
     ]
     rows = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts)
@@ -166,6 +170,24 @@ def _revealed(letter: str, answer: Answer, card: ModelCard) -> str:
         f"<details><summary>The model's own words</summary><pre>{escape(done.text) or '(nothing)'}</pre></details>"
         f"<details><summary>The prompt it read</summary><pre>{escape(answer.prompt.text)}</pre></details></section>"
     )
+
+
+def meter(answer: Answer) -> str:
+    """How much of its model's context a prompt took, and how much of the schema had to be left out for it."""
+    if not answer.completion.prompt_tokens or not answer.context:
+        return ""
+    tone = " warn" if answer.prompt.pruned else ""
+    return f'<p class="rows meter{tone}">Prompt: {escape(_room(answer))}</p>'
+
+
+def _room(answer: Answer) -> str:
+    pruned = answer.prompt.pruned
+    columns = sum("." in name for name in pruned)
+    tables = sum("." not in name and name != COMMENTS for name in pruned)
+    counted = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((columns, "column"), (tables, "table")) if n]
+    left_out = [*counted, *([COMMENTS] if COMMENTS in pruned else [])]
+    said = f"; {', '.join(left_out)} left out" if left_out else ""
+    return f"{answer.completion.prompt_tokens:,} of {answer.context:,} tokens{said}"
 
 
 def tallies(title: str, explanation: str, rows: Sequence[Tally], cards: dict[str, ModelCard]) -> str:

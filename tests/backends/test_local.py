@@ -4,6 +4,7 @@ import errno
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ from huggingface_hub.utils import enable_progress_bars
 from huggingface_hub.utils import tqdm as hub_bar
 from transformers import AutoModelForCausalLM
 
-from nl2sql_arena import backends
+from nl2sql_arena import backends, settings
 from nl2sql_arena.backends.local import NOT_FINITE, Local, choose
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import BadCard, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
+from nl2sql_arena.services import Services
 from nl2sql_arena.types import Completion, Generation, GenerationRequest, Prompt
 from tests import tiny
 
@@ -182,6 +184,19 @@ def test_beams_find_a_text_and_obey_stop_and_cap(models: Path, name: str) -> Non
     assert not any(stop in stopped.text for stop in stops)
     assert stopped.finish_reason == "stop"
     assert stopped.tokens < 24
+
+
+def test_a_publisher_s_beams_are_asked_for_only_where_the_decoding_says_so(models: Path) -> None:
+    """Through the services, whose log and reports take the number of beams from the same place."""
+    (models / "one").mkdir(exist_ok=True)
+    card = replace(tiny.card("one", "../llama"), published_beams=4, generation=Generation(16))
+    services = Services(settings.load({}), {"one": card}, {}, *[None] * 3)  # type: ignore[list-item]
+    with Sandbox(workers=1) as sandbox:
+        greedy = replace(services, sandbox=sandbox, engine=Engine({"one": card}, models, {}, sandbox))
+        beams = greedy.decoded("card")
+        assert beams.cards["one"].generation == Generation(16, 4)
+        assert greedy.decoded("greedy").cards["one"].generation == Generation(16, 1)
+        assert beams.engine.backend("one") is greedy.engine.backend("one")
 
 
 def test_a_cancel_ends_a_beam_search(phi: Local) -> None:

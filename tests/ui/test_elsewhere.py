@@ -40,7 +40,7 @@ def tab(services, server, **fields):
 
 
 def ask(page):
-    for _ in page.on_ask(PLAIN, "shop", *PAIR, OPEN, PAGE):
+    for _ in page.on_ask(PLAIN, "shop", *PAIR, OPEN, "greedy", PAGE):
         pass
     return page.sessions.of("me").round
 

@@ -169,6 +169,25 @@ def test_the_reveal_tells_names_times_repairs_and_verdicts():
         assert said in html
 
 
+def test_the_meter_says_how_full_a_context_is_and_what_was_left_out():
+    side = replace(answer("m", pruned=("column comments", "orders.note", "orders.paid", "visits")), context=2048)
+    side = replace(side, completion=replace(side.completion, prompt_tokens=1412))
+    html = render.meter(side)
+    assert "Prompt: 1,412 of 2,048 tokens; 2 columns, 1 table, column comments left out" in html
+    assert 'class="rows meter warn"' in html
+    whole = replace(side, prompt=replace(side.prompt, pruned=()))
+    assert "1,412 of 2,048 tokens</p>" in render.meter(whole)
+    assert render.meter(replace(side, context=0)) == ""
+
+
+def test_the_reveal_tells_a_beam_search_from_greedy_decoding():
+    battle = Battle("i", "q", "shop", "", "", False, "mini", replace(answer("m"), beams=4), answer("n"))
+    html = render.reveal(battle, {"m": card("m", "Zebu"), "n": card("n", "Ibex")}, "Recorded: a tie.")
+    left, right = html.split("<section>")[1:]
+    assert "<dd>4 beams, as its card asks</dd>" in left
+    assert "<dt>Decoding</dt><dd>greedy</dd>" in right
+
+
 def test_the_comparison_says_how_results_differ():
     assert "12 rows in both, 1,000 only in A, 0 only in B" in render.comparison("different", 1_000, 0, 12, (2, 2))
     assert "A has 1 column, B has 2 columns" in render.comparison("different", 3, 4, 0, (1, 2))

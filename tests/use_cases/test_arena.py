@@ -49,6 +49,38 @@ def failing_once(services: Services, model: str) -> Services:
     return replace(services, engine=engine)
 
 
+def published(services: Services) -> Services:
+    """Services of which one model's publisher decodes with 4 beams."""
+    cards = dict(services.cards) | {"left": replace(services.cards["left"], published_beams=4)}
+    return replace(services, cards=cards, engine=services.engine.under(cards))
+
+
+def test_answers_as_the_cards_ask_are_another_contestants(services: Services, profile: Profile) -> None:
+    both = published(services)
+    battle = fight(both, profile, blind=False, decoding="card")
+    assert (battle.a.beams, battle.b.beams) == (4, 1)
+    vote(both, battle, "model_a", "visitor")
+    greedy = fight(both, profile, blind=False)
+    assert (greedy.a.beams, greedy.b.beams) == (1, 1)
+    vote(both, greedy, "model_a", "visitor")
+    revisions = {vote["id"]: vote["revision_a"] for vote in services.store.votes()}
+    assert revisions == {battle.id: f"{services.revision('left')} with 4 beams", greedy.id: services.revision("left")}
+
+
+def test_a_side_that_is_tried_again_decodes_as_before(services: Services, profile: Profile) -> None:
+    failing = published(failing_once(services, "left"))
+    again = arena.retry(failing, fight(failing, profile, blind=False, decoding="card"), decoding="card")
+    assert again.a.outcome == "ok"
+    assert again.a.beams == 4
+
+
+def test_a_decoding_that_there_is_not_is_refused(services: Services, profile: Profile) -> None:
+    with pytest.raises(BadInput, match="no decoding 'sampled'; choose one of greedy, card"):
+        ask(services, profile, decoding="sampled")
+    with pytest.raises(BadInput, match="no decoding 'sampled'; use one of greedy, card"):
+        services.decoded("sampled")
+
+
 def test_a_battle_is_two_answers_and_is_kept_before_it_is_shown(services: Services, profile: Profile) -> None:
     battle = fight(services, profile, "  " + QUESTION + "\n", blind=False)
     assert (battle.a.model, battle.b.model) == PAIR

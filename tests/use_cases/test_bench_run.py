@@ -30,6 +30,8 @@ def bench(arena_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     def call(answers: Mapping[str, str], *words: object) -> dict[str, Any]:
         write_model(tmp_path / "models", "scholar", answers=dict(answers))
+        with (tmp_path / "models" / "scholar" / "card.toml").open("a") as card:
+            card.write("published_beams = 4\n")
         settings = replace(arena_settings, models=tmp_path / "models", data=tmp_path / "data", workers=1)
         monkeypatch.setattr(terminal, "load", lambda _environment: settings)
         cli.main(["bench", "run", "--models", "scholar", *map(str, words), "--json"])
@@ -47,6 +49,15 @@ def spider(folder: Path, *pairs: tuple[str, str]) -> Path:
 def correct(found: dict[str, Any]) -> tuple[int, int]:
     shown = found["models"]["scholar"]["all"]
     return shown["correct"], shown["n"]
+
+
+def test_a_run_as_the_cards_ask_says_so_and_shares_no_answer_with_a_greedy_one(bench: Bench, tmp_path: Path) -> None:
+    asked = spider(tmp_path / "spider", ("How many rivers?", "SELECT count(*) FROM river"))
+    for words, beams, logged in (((), 1, 1), (("--decoding", "card"), 4, 2), (("--decoding", "card"), 4, 2)):
+        name = bench({"How many rivers?": "SELECT 3"}, "--dataset", asked, *words)["run"]
+        kept = runs.find(name, tmp_path / "data" / "runs").measured
+        assert kept.contestants[0].generation.num_beams == beams
+        assert len((tmp_path / "data" / "runs" / "completions.jsonl").read_text().strip().splitlines()) == logged
 
 
 def test_spider_s_questions_are_asked_on_its_databases(bench: Bench, tmp_path: Path) -> None:
