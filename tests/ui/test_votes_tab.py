@@ -1,0 +1,209 @@
+"""What the Votes tab says of a store of simulated votes, asked without a browser."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from nl2sql_arena import settings
+from nl2sql_arena.benchmark import runs
+from nl2sql_arena.services import Profile, Services, open_services
+from nl2sql_arena.types import Example
+from nl2sql_arena.ui.sessions import Sessions
+from nl2sql_arena.ui.votes.tab import ALL, UNFLAGGED, VotesTab
+from nl2sql_arena.votes import Store
+from tests.scripted_model import write_scripted
+from tests.simulated_votes import Said, fill, kept_run
+from tests.ui.script import SAMPLE_DBS
+
+OWL, ELK, YAK = ("owl", "r1"), ("elk", "r2"), ("yak", "r3")
+FOX, CUB = ("fox", "m1"), ("cub", "m2")
+RULES = ("floor", "b1")
+KINDS = {"owl": "real", "elk": "real", "yak": "real", "fox": "mini", "cub": "mini", "floor": "baseline"}
+WRONG = "SELECT 1 AS one"
+
+
+class Request:
+    session_hash = "a page"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    home = tmp_path_factory.mktemp("votes-tab")
+    for name, kind in KINDS.items():
+        write_scripted(home / "models", name, {}, title=f"The {name.capitalize()}", kind=kind)
+    (home / "sample_dbs").mkdir()
+    (home / "sample_dbs" / "shop").symlink_to(SAMPLE_DBS / "shop")
+    services = open_services(
+        replace(settings.load({}), data=home / "data", models=home / "models", sample_dbs=home / "sample_dbs", workers=1)
+    )
+    yield services
+    services.close()
+
+
+@pytest.fixture
+def examples(base: Services) -> Sequence[Example]:
+    return [each for each in base.examples("shop", "arena") if each.gold_sql]
+
+
+@pytest.fixture
+def opened(base: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that opens the tab on a store of votes."""
+    monkeypatch.setattr(runs, "SHIPPED", tmp_path / "shipped")
+    numbers = count()
+
+    def open_(votes: Sequence[Said] = ()) -> VotesTab:
+        store: Store = fill(tmp_path / f"votes-{next(numbers)}.sqlite", votes)
+        services = replace(base, store=store, settings=replace(base.settings, data=tmp_path))
+        with gr.Blocks(), gr.Tab("Votes") as tab:
+            return VotesTab(services, Profile("real", ("owl", "elk"), ("owl", "elk"), "here"), Sessions(), tab)
+
+    return open_
+
+
+def said(example: Example, winner: str, a: tuple[str, str] = OWL, b: tuple[str, str] = ELK, **changes: Any) -> Said:
+    sides = (*a, WRONG), (*b, example.gold_sql[0] if example.gold_sql else WRONG)
+    return Said(*sides, winner, changes.pop("voter", "ann"), example, **changes)  # type: ignore[arg-type]
+
+
+def text(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def judged(tab: VotesTab, key: str | None = None, flags: str = ALL) -> dict[Any, Any]:
+    """Everything that the slow handler has sent at its end."""
+    found: dict[Any, Any] = {}
+    for update in tab.on_judged(key, flags, Request()):  # type: ignore[arg-type]
+        found |= update
+    return found
+
+
+def test_a_store_without_votes_says_what_to_do_and_shows_no_figure(opened: Any) -> None:
+    tab = opened()
+    shown = tab.on_show(None, ALL, "level")
+    assert "Ask a question on the Arena tab" in text(shown[tab.board])
+    assert "%" not in shown[tab.board]
+    assert shown[tab.body]["visible"] is False
+    assert judged(tab)[tab.agreement] == ""
+
+
+def test_kinds_of_contestants_and_open_votes_are_groups_of_their_own(opened: Any, examples: Sequence[Example]) -> None:
+    example = examples[0]
+    tab = opened([
+        *(said(example, "model_a", voter=f"v{i}") for i in range(3)),
+        *(said(example, "model_b", FOX, CUB, profile="mini") for _ in range(2)),
+        said(example, "model_a", OWL, RULES),
+        said(example, "model_a", blind=False),
+    ])  # fmt: skip
+    shown = tab.on_show(None, ALL, "level")
+    assert [label for label, _ in shown[tab.group]["choices"]] == [
+        "Real models, blind (3 votes)",
+        "Real models, names in sight (1 vote)",
+        "Real models against the baseline, blind (1 vote)",
+        "Practice models (minis), blind (2 votes)",
+    ]
+    assert "100% of 3 decisive votes prefer The Owl" in text(shown[tab.board])
+    assert "Fox" not in shown[tab.board]
+    practice = text(tab.on_show("mini/blind", ALL, "level")[tab.board])
+    assert "100% of 2 decisive votes prefer The Cub" in practice
+    assert "say nothing about Phi-2" in practice
+    assert "Owl" not in practice
+
+
+def test_two_revisions_of_a_name_are_two_contestants(opened: Any, examples: Sequence[Example]) -> None:
+    tab = opened([said(examples[0], "model_a"), said(examples[0], "model_b", a=("owl", "later"))])
+    board = tab.on_show(None, ALL, "level")[tab.board]
+    assert board.count('class="duel"') == 2
+    assert "100% of 1 decisive vote prefer The Owl (r1)" in text(board)
+    assert "100% of 1 decisive vote prefer The Elk" in text(board)
+    assert "The Owl (later)" in text(board)
+
+
+def test_flagged_votes_are_counted_or_left_out_and_said(opened: Any, examples: Sequence[Example]) -> None:
+    tab = opened([said(examples[0], "model_a", voter="quick", seconds=0.5), said(examples[0], "model_b", voter="slow")])
+    everything = text(tab.on_show(None, ALL, "level")[tab.board])
+    assert "50% of 2 decisive votes for each side" in everything
+    assert "flagged votes are counted, too (1 too fast" in everything
+    kept = text(tab.on_show(None, UNFLAGGED, "level")[tab.board])
+    assert "100% of 1 decisive vote prefer The Elk" in kept
+    assert "flagged votes are left out (1 too fast)" in kept
+    for shown in (everything, kept):
+        assert "With flagged votes 50%" in shown
+        assert "Without flagged votes 100%" in shown
+
+
+def test_votes_on_equal_tables_stand_apart(opened: Any, examples: Sequence[Example]) -> None:
+    tab = opened([said(examples[0], "model_a"), *(said(examples[1], "model_b", difference="same") for _ in range(4))])
+    board = text(tab.on_show(None, ALL, "level")[tab.board])
+    assert "100% of 1 decisive vote prefer The Owl" in board
+    assert "Which query reads better" in board
+    assert re.search(r"The Elk against The Owl 100% \(0% to 100%\) 4 : 0 0 0 4 1", board)
+
+
+@pytest.mark.parametrize(("voters", "chip"), [(1, "Not settled"), (12, "Settled")])
+def test_settled_takes_voters_and_not_only_votes(opened: Any, examples: Sequence[Example], voters: int, chip: str) -> None:
+    tab = opened(
+        [said(examples[i], ("model_a", "model_b")[i % 2], *((OWL, ELK), (ELK, OWL))[i % 2], voter=f"v{i % voters}") for i in range(12)]
+    )
+    board = tab.on_show(None, ALL, "level")[tab.board]
+    assert re.findall(r'class="chip \w+">([^<]+)<', board) == [chip]
+    assert ("more voters are needed" in board) == (voters == 1)
+
+
+def test_three_models_stand_on_one_scale_and_two_do_not(opened: Any, examples: Sequence[Example]) -> None:
+    two = [said(examples[0], "model_a", voter=f"v{i}") for i in range(2)]
+    tab = opened(two)
+    assert "one scale" not in tab.on_show(None, ALL, "level")[tab.board]
+    tab = opened([*two, said(examples[0], "model_a", ELK, YAK, voter="v3")])
+    scale = text(tab.on_show(None, ALL, "level")[tab.board]).partition("one scale")[2]
+    assert re.findall(r"The (\w+)", scale)[:3] == ["Owl", "Elk", "Yak"]
+    assert "3 votes by 3 voters" in scale
+
+
+def test_figures_break_down_by_difficulty_category_and_database(opened: Any, examples: Sequence[Example]) -> None:
+    tab = opened([*(said(each, "model_a") for each in examples[:6]), said(examples[0], "tie", typed="Something of my own?")])
+    by_level = text(tab.on_field(None, ALL, "level"))
+    assert "unknown" in by_level
+    assert "typed questions" in by_level
+    assert text(tab.on_field(None, ALL, "db")).rstrip().endswith("shop The Owl against The Elk 100% (0% to 100%) 6 : 0 1 0 7 1")
+    assert examples[0].category in text(tab.on_field(None, ALL, "category"))
+
+
+def test_the_gallery_shows_a_wrong_answer_that_won_but_never_the_open_battle_s_question(opened: Any, examples: Sequence[Example]) -> None:
+    from nl2sql_arena.arena import Ask
+
+    tab = opened([said(examples[0], "model_a"), said(examples[1], "model_a"), said(examples[2], "model_b")])
+    shown = text(judged(tab)[tab.gallery])
+    assert [each.question in shown for each in examples[:3]] == [True, True, False]
+    assert "Preferred, wrong: The Owl" in shown
+    tab.sessions.of("a page").round.ask = Ask(examples[0].question, "shop", ("owl", "elk"), blind=True, voter="ann", example=examples[0])
+    shown = text(judged(tab)[tab.gallery])
+    assert [each.question in shown for each in examples[:2]] == [False, True]
+
+
+def test_agreement_counts_only_questions_drawn_at_random(opened: Any, examples: Sequence[Example]) -> None:
+    tab = opened([said(each, "model_b", chosen="differing") for each in examples[:4]])
+    assert "drawn at random" in text(judged(tab)[tab.agreement])
+    assert "kappa" not in text(judged(tab)[tab.agreement])
+    random = [said(each, winner) for each, winner in zip(examples[:6], ["model_b", "model_a"] * 3, strict=True)]
+    tab = opened(random)
+    assert "6 votes, 1 voter" in text(judged(tab)[tab.agreement])
+
+
+def test_the_chart_needs_a_run_of_both_models_in_these_revisions(opened: Any, examples: Sequence[Example], tmp_path: Path) -> None:
+    votes = [said(each, "model_a", chosen=chosen) for each, chosen in zip(examples[:5], ("random", *["differing"] * 4), strict=True)]
+    tab = opened(votes)
+    assert "No kept benchmark run" in judged(tab)[tab.about_run]
+    kept_run(tmp_path / "runs", examples, {OWL: 0.9, ("elk", "older"): 0.3})
+    assert judged(tab)[tab.chart]["visible"] is False
+    kept_run(tmp_path / "runs", examples, {OWL: 0.9, ELK: 0.3})
+    found = judged(tab)
+    assert found[tab.chart]["visible"] is True
+    assert "people prefer the first" in text(found[tab.numbers])
+    titles = found[tab.plot].layout.title.text
+    assert "Votes: 1 on questions drawn at random" in re.sub(r"<[^>]+>", " ", titles)

@@ -1,0 +1,89 @@
+"""Votes read with what the benchmark knows of their questions: level, category and the verdict on both answers."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nl2sql_arena.benchmark.voted import Reader
+from nl2sql_arena.services import Services
+from nl2sql_arena.types import Example, Execution, Limits
+from nl2sql_arena.votes import reading
+from nl2sql_arena.votes.ballots import Verdict
+from tests.simulated_votes import Said, fill
+from tests.use_cases.scripted_models import BASELINE, LEFT, RIGHT
+
+WRONG = "SELECT 1 AS one"
+
+
+@pytest.fixture
+def example(services: Services) -> Example:
+    return next(each for each in services.examples("shop", "arena") if each.gold_sql)
+
+
+@pytest.fixture
+def said(services: Services, example: Example) -> Callable[..., Said]:
+    """A vote for the left answer, which is wrong, over the gold query itself."""
+    content = services.databases["shop"].content
+
+    def make(a: str = LEFT, b: str = RIGHT, **changes: object) -> Said:
+        sides = (a, "r1", WRONG), (b, "r2", example.gold_sql[0])
+        return replace(Said(*sides, "model_a", "ann", example, profile="mini", content=content), **changes)
+
+    return make
+
+
+def test_a_vote_on_an_example_carries_level_category_and_verdicts(
+    services: Services, said: Callable[..., Said], example: Example, tmp_path: Path
+) -> None:
+    rows = fill(tmp_path / "v.sqlite", [said()]).votes()
+    (ballot,) = Reader(services).judged(rows)
+    assert (ballot.category, ballot.question, ballot.chosen) == (example.category, example.id, "random")
+    assert ballot.level in ("easy", "medium", "hard", "extra")
+    strict, relaxed = ballot.verdicts
+    assert strict == Verdict("strict", right_a=False, right_b=True, reason_a=strict.reason_a, reason_b="match")
+    assert strict.reason_a in ("columns", "rows")
+    assert relaxed.rule == "relaxed"
+    assert (ballot.model_a, ballot.seconds) == (f"{LEFT}@r1", 30.0)
+
+
+def test_a_typed_question_and_one_of_another_database_of_the_name_have_no_verdict(
+    services: Services, said: Callable[..., Said], tmp_path: Path
+) -> None:
+    rows = fill(tmp_path / "v.sqlite", [said(typed="What is mine?"), said(content="0123456789abcdef")]).votes()
+    for ballot in Reader(services).judged(rows):
+        assert (ballot.level, ballot.category, ballot.verdicts) == ("", "", ())
+
+
+def test_each_answer_is_run_once_however_many_votes_are_on_it(services: Services, said: Callable[..., Said], tmp_path: Path) -> None:
+    rows = fill(tmp_path / "v.sqlite", [said(voter=f"voter-{number}") for number in range(5)]).votes()
+    ran: list[str] = []
+
+    class Counting:
+        def run(self, db: str, sql: str, limits: Limits) -> Execution:
+            ran.append(sql)
+            return services.engine.run(db, sql, limits)
+
+    reader = Reader(replace(services, engine=Counting()))  # type: ignore[arg-type]
+    assert len(list(reader.judged(rows))) == len(list(reader.judged(rows))) == 5
+    assert ran.count(WRONG) == 1
+
+
+def test_our_own_failure_is_no_verdict_and_is_tried_again(services: Services, said: Callable[..., Said], tmp_path: Path) -> None:
+    rows = fill(tmp_path / "v.sqlite", [said()]).votes()
+    lost = [True]
+
+    class Failing:
+        def run(self, db: str, sql: str, limits: Limits) -> Execution:
+            return Execution("infrastructure") if lost[0] and sql == WRONG else services.engine.run(db, sql, limits)
+
+    reader = Reader(replace(services, engine=Failing()))  # type: ignore[arg-type]
+    assert next(reader.judged(rows)).verdicts[0].right_a is None
+    lost[0] = False
+    assert next(reader.judged(rows)).verdicts[0].right_a is False
+
+
+def test_a_battle_with_the_baseline_is_a_kind_of_its_own(services: Services, said: Callable[..., Said], tmp_path: Path) -> None:
+    rows = fill(tmp_path / "v.sqlite", [said(), said(b=BASELINE), said(b="gone"), said(a=BASELINE, profile="baseline")]).votes()
+    assert [reading.kind(row, services.cards) for row in rows] == ["mini", "mini+baseline", "mini", "baseline"]
