@@ -45,6 +45,9 @@ class Settings:
     """A private dataset on the hub, OWNER/NAME, that holds a copy of the votes; empty: there is none."""
     sync_seconds: float = 60.0
     """Between two commits to it, at least."""
+    asks_per_hour: int = 120
+    votes_per_hour: int = 120
+    """What one page may; an address has five times as much. 0: no limit."""
     loses_disk: bool = False
     """Whether this machine's disk is empty after a restart, as a Space's."""
 
@@ -56,7 +59,7 @@ class Settings:
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated), ARENA_STORE_URL, ARENA_SIGNING_KEY,
-    ARENA_SYNC_REPO and ARENA_SYNC_SECONDS.
+    ARENA_SYNC_REPO, ARENA_SYNC_SECONDS, ARENA_ASKS_PER_HOUR and ARENA_VOTES_PER_HOUR.
 
     An empty one is as if unset. Raises BadInput.
     """
@@ -73,6 +76,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         signing_key=given.get("ARENA_SIGNING_KEY", ""),
         sync_repo=given.get("ARENA_SYNC_REPO", ""),
         sync_seconds=_seconds("ARENA_SYNC_SECONDS", given.get("ARENA_SYNC_SECONDS", "60")),
+        asks_per_hour=_count("ARENA_ASKS_PER_HOUR", given.get("ARENA_ASKS_PER_HOUR", "120")),
+        votes_per_hour=_count("ARENA_VOTES_PER_HOUR", given.get("ARENA_VOTES_PER_HOUR", "120")),
         loses_disk="SPACE_ID" in given,
         workers=max(2, min(8, os.cpu_count() or 2)),
     )
@@ -120,6 +125,12 @@ def _port(text: str) -> int:
     if text.isdecimal() and int(text) < 2**16:
         return int(text)
     raise BadInput(f"PORT is '{text}'; set it to a number from 0 to 65535.")
+
+
+def _count(name: str, text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    raise BadInput(f"{name} is '{text}'; set it to a whole number, 0 for no limit.")
 
 
 def _seconds(name: str, text: str) -> float:

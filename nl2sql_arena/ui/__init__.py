@@ -17,6 +17,7 @@ from nl2sql_arena.ui.benchmark.tab import BenchmarkTab
 from nl2sql_arena.ui.by_hand import ByHand
 from nl2sql_arena.ui.sessions import Sessions
 from nl2sql_arena.ui.votes.tab import VotesTab
+from nl2sql_arena.votes.limits import Limits
 
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 NO_MODEL = "Databases, SQL of your own, votes and stored runs work without one."
@@ -53,7 +54,8 @@ def _arena(page: Page) -> ArenaTab | None:
 
 def build_app(services: Services, profile: Profile, concurrency: int = 4, streams: bool = True) -> gr.Blocks:
     """The whole page; `streams` is off where a GPU decorator runs the models in another process."""
-    page = Page(services, profile, Sessions(), concurrency, streams)
+    limits = Limits({"ask": services.settings.asks_per_hour, "vote": services.settings.votes_per_hour})
+    page = Page(services, profile, Sessions(limits), concurrency, streams)
 
     def closed(request: gr.Request) -> None:
         """A closed page's models stop writing."""

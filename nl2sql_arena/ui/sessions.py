@@ -9,12 +9,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from nl2sql_arena.arena import Ask, Words
 from nl2sql_arena.types import Battle, Example, Winner
 from nl2sql_arena.ui.benchmark.state import Bench
 from nl2sql_arena.votes.details import Fix
+from nl2sql_arena.votes.limits import Action, Limits, origin
 
 CAPACITY = 1_000
 End = Literal["vote", "skip", "cant_tell", "undo"]
@@ -87,9 +88,10 @@ class Session:
 
 
 class Sessions:
-    """The newest sessions, by Gradio's session hash."""
+    """The newest sessions, by Gradio's session hash; and how often each may ask and vote."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits({})
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -101,6 +103,12 @@ class Sessions:
             while len(self._sessions) > CAPACITY:
                 self._sessions.popitem(last=False)
             return session
+
+    def admit(self, action: Action, request: Any) -> bool:
+        """Count an ask or a vote. Returns False where the visitor's address is unknown. Raises BadInput when it is one too many."""
+        client, headers = getattr(request, "client", None), getattr(request, "headers", None)
+        forwarded = ",".join(headers.getlist("x-forwarded-for")) if headers is not None and hasattr(headers, "getlist") else ""
+        return self._limits.admit(action, self.of(request.session_hash).voter, origin(client.host if client else "", forwarded))
 
     @contextmanager
     def locked(self, session_hash: str | None) -> Iterator[Session]:
