@@ -215,6 +215,7 @@ class ArenaTab:
             asked = session.begin() if session.round.ask or session.round.ended else session.round
         yield "", ""
         try:
+            self.sessions.admit("ask", request)
             self._check_consent(session, (first, second))
             pair, is_blind = (first, second), mode != OPEN
             asked.ask = arena.new_ask(self.services, self.profile, question, db, pair, is_blind, session.voter, decoding)
