@@ -7,7 +7,7 @@ read as far as it came and is not `complete`.
 
 import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -190,6 +190,21 @@ def read(path: Path) -> StoredRun:
     return StoredRun(about, tuple(results), path)
 
 
+def text(path: Path, is_left_out: Callable[[Example], bool]) -> str:
+    """A run's file without the answers to some questions, and without a last line that is not whole. Raises BadInput."""
+    first, *lines = _lines(path) or [b""]
+    _measured(path, [first])
+    found = [first.decode()]
+    for line in lines:
+        try:
+            example = _example(json.loads(line))
+        except (ValueError, KeyError, TypeError):
+            continue  # its process was ended here, or is at it
+        if not is_left_out(example):
+            found.append(line.decode())
+    return "\n".join(found) + "\n"
+
+
 def listed(*folders: Path) -> list[Measured]:
     """The runs of the folders, newest first, by their first lines; files that are no runs are passed over."""
     return [about for about, _ in _found(folders)]
@@ -263,7 +278,7 @@ def _measured(path: Path, first: Sequence[bytes]) -> Measured:
 
 
 def _result(row: Mapping[str, Any]) -> Result:
-    example = Example(**row["example"] | {"gold_sql": tuple(row["example"]["gold_sql"])})
+    example = _example(row)
     model, ran = row["model"], row["execution"]
     execution = Execution(**ran | {
         "columns": tuple(ResultColumn(**column) for column in ran["columns"]), "rows": tuple(tuple(cells) for cells in ran["rows"])
@@ -282,3 +297,7 @@ def _result(row: Mapping[str, Any]) -> Result:
     )
     level = spider_level(example.gold_sql[0]) if example.gold_sql else None
     return Result(example, level, answer, Score(**row["score"]))
+
+
+def _example(row: Mapping[str, Any]) -> Example:
+    return Example(**row["example"] | {"gold_sql": tuple(row["example"]["gold_sql"])})

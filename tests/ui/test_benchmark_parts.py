@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 
 from nl2sql_arena.arena import Ask
-from nl2sql_arena.benchmark import changes, runs
+from nl2sql_arena.benchmark import changes, charts, runs
 from nl2sql_arena.benchmark.metrics import leveled
 from nl2sql_arena.benchmark.runner import dataset_hash
 from nl2sql_arena.benchmark.scorers import REASONS
@@ -22,6 +22,7 @@ from nl2sql_arena.ui.benchmark.part import Common
 from nl2sql_arena.ui.benchmark.questions import PAGE, Wanted, grouped, levels_in, matching, page_of, standing
 from nl2sql_arena.ui.benchmark.shelf import Shelf
 from nl2sql_arena.ui.benchmark.state import Bench, Plan
+from nl2sql_arena.ui.benchmark.tab import BenchmarkTab
 from nl2sql_arena.ui.sessions import Session, Sessions
 from nl2sql_arena.zero_gpu import NAME as ZERO_GPU
 from tests.use_cases.judged import CTE, EASY, HARD, result, stored
@@ -299,6 +300,71 @@ def controls(shelf):
         return made
 
     return build
+
+
+@pytest.fixture
+def tab(shelf, controls):
+    """The whole tab behind the same models, open on RUN, which lies in this arena's own folder."""
+    put(shelf, RUN, "own")
+    common = controls().common
+    sample_dbs = shelf.folders[0].parent / "sample_dbs"
+    for db in common.services.databases:
+        (sample_dbs / db).mkdir(parents=True)
+    common.services.settings.sample_dbs = sample_dbs
+    with gr.Blocks(), gr.Tab() as outside:
+        made = BenchmarkTab(common.services, common.profile, common.sessions, outside)
+    made.on_select(*CHOICE, VISIT)
+    return made
+
+
+def battle_open_on(tab, number):
+    """The page has a blind battle whose question is that of so numbered results."""
+    example = next(each.example for each in RUN.results if each.example.id.endswith(f"-{number}"))
+    session = tab.common.session(VISIT)
+    session.begin().ask = Ask(example.question, example.db, ("a", "b"), True, "me")
+    return session
+
+
+def all_that_leaves(tab):
+    """Head, table, both charts with their numbers, list, both CSV files, the run as JSONL, and what changed since the same run."""
+    sent = dict(tab.on_select(*CHOICE, VISIT))
+    for chart in charts.CHARTS:
+        sent |= {(chart, part): said for part, said in tab.pictures.on_chart(chart, VISIT).items()}
+    files = [tab.pictures._csv_of("accuracy")(VISIT), tab.pictures._csv_of("")(VISIT), tab.on_jsonl(VISIT)]
+    return sent, files
+
+
+def test_an_open_blind_battle_takes_its_question_out_of_every_figure_and_file(tab):
+    whole, (shares, paired, lines) = all_that_leaves(tab)
+    assert lines["text"] == (tab.common.shelf.folders[0] / "own.jsonl").read_text()
+    assert "50.0%<small>n=4</small>" in whole[tab.contestants]
+    assert "a,all,4,0.5," in shares["text"]
+    session = battle_open_on(tab, 1)  # a has it right, b wrong
+    left, (shares, paired, lines) = all_that_leaves(tab)
+    assert lines["name"] == "own-without-your-open-question.jsonl"
+    assert lines["text"].count("\n") == 1 + 2 * 5
+    assert "Question 1?" not in lines["text"]
+    assert "33.3%<small>n=3</small>" in left[tab.contestants]
+    assert "a,all,3,0.3333" in shares["text"]
+    assert "a,b,all,3,1,0,1,1," in paired["text"], "the question that a alone had right is not counted"
+    for chart in charts.CHARTS:
+        figure, said = (left[chart, part] for part in (tab.pictures.second.plot, tab.pictures.second.head))
+        assert figure != whole[chart, tab.pictures.second.plot]
+        assert "without the question of your open battle" in said
+    session.round.end = "vote"
+    again, (_, _, lines) = all_that_leaves(tab)
+    assert "n=4" in again[tab.contestants]
+    assert lines["name"] == "own.jsonl"
+
+
+def test_what_changed_leaves_out_the_question_of_an_open_battle_too(tab, shelf):
+    flipped = tuple(replace(each, score=Score(0.0, "rows")) for each in RUN.results)
+    put(shelf, replace(RUN, results=flipped), "before", "2026-11-01T00:00:00+00:00")
+    assert "Right only now: 2" in tab.since.on_other("before", VISIT)
+    battle_open_on(tab, 1)
+    told = tab.since.on_other("before", VISIT)
+    assert "Right only now: 1" in told
+    assert "Question 1?" not in told
 
 
 CHOICE = (["b", "a"], ["shop", "bank"], "dev")

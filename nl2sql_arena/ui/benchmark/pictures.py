@@ -11,10 +11,11 @@ import plotly.graph_objects as go
 from nl2sql_arena.benchmark import charts
 from nl2sql_arena.benchmark.runs import StoredRun
 from nl2sql_arena.ui.benchmark import html
-from nl2sql_arena.ui.benchmark.part import INSTANT, Common, Update
-from nl2sql_arena.ui.benchmark.state import Bench
+from nl2sql_arena.ui.benchmark.part import INSTANT, Common, Update, seen
+from nl2sql_arena.ui.sessions import Session
 
 MAIN = "accuracy"
+LEFT_OUT = ", without the question of your open battle"
 AXES = {"spider": "Spider's rules", "duckdb": "DuckDB-aware"}
 
 
@@ -44,35 +45,38 @@ class Pictures:
         made = button.click(make, None, self.file, **INSTANT)
         made.success(None, self.file, None, js="(file) => benchSave(file)")
 
-    def draw(self, bench: Bench, with_numbers: bool = True) -> Update:
+    def draw(self, session: Session, with_numbers: bool = True) -> Update:
         """Both charts; while a run is at work without their numbers, which a reader may have open."""
-        if bench.run is None:
-            return {}
-        return self._drawn(self.first, MAIN, bench, bench.run, with_numbers) | self._drawn(
-            self.second, bench.view.chart, bench, bench.run, with_numbers
-        )
+        update: Update = {}
+        for parts, name in ((self.first, MAIN), (self.second, session.bench.view.chart)):
+            update |= self._drawn(parts, name, session, with_numbers)
+        return update
 
-    def _drawn(self, parts: "ChartParts", name: str, bench: Bench, run: StoredRun, with_numbers: bool = True) -> Update:
-        chart, shown = charts.CHARTS[name], _shown(bench, run)
+    def _drawn(self, parts: "ChartParts", name: str, session: Session, with_numbers: bool = True) -> Update:
+        run = session.bench.run
+        if run is None:
+            return {}
+        chart, shown = charts.CHARTS[name], _shown(session, run)
         update = parts.show(chart.figure(shown))
         if with_numbers:
-            update[parts.numbers] = html.numbers(chart.rows(shown), _stem(run, name, bench.view.axis), chart.title)
+            update[parts.numbers] = html.numbers(chart.rows(shown), _stem(run, name, session.bench.view.axis), chart.title)
         return update
 
     def on_chart(self, chart: str, request: gr.Request) -> Update:
-        bench = self.common.session(request).bench
-        bench.view = replace(bench.view, chart=chart)
-        return self._drawn(self.second, chart, bench, bench.run) if bench.run else {}
+        session = self.common.session(request)
+        session.bench.view = replace(session.bench.view, chart=chart)
+        return self._drawn(self.second, chart, session)
 
     def _csv_of(self, which: str) -> Callable[[gr.Request], dict[str, str]]:
         """The handler that gives a chart's rows as a file; without a name those of the second chart as it is now."""
 
         def file(request: gr.Request) -> dict[str, str]:
-            bench = self.common.session(request).bench
+            session = self.common.session(request)
+            bench = session.bench
             if bench.run is None:
                 raise gr.Error("Open a run first.")
             name = which or bench.view.chart
-            rows = charts.CHARTS[name].rows(_shown(bench, bench.run))
+            rows = charts.CHARTS[name].rows(_shown(session, bench.run))
             out = io.StringIO()
             writer = csv.DictWriter(out, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
             writer.writeheader()
@@ -104,9 +108,13 @@ class ChartParts:
         return {self.head: html.caption(said), self.plot: figure, self.notes: html.notes(said)}
 
 
-def _shown(bench: Bench, run: StoredRun) -> charts.Shown:
-    pair = (bench.view.a, bench.view.b) if bench.view.a and bench.view.b else None
-    return charts.shown(run.measured, run.results, bench.view.axis, stored=not bench.at_work, pair=pair)
+def _shown(session: Session, run: StoredRun) -> charts.Shown:
+    """What the charts show of a run, which is less than it has while one of its questions waits for a vote."""
+    view, told = session.bench.view, seen(session, run)
+    pair = (view.a, view.b) if view.a and view.b else None
+    shown = charts.shown(run.measured, told.results, view.axis, stored=not session.bench.at_work, pair=pair)
+    waits = len(told.results) < len(run.results)
+    return replace(shown, subtitle=shown.subtitle + LEFT_OUT) if waits else shown
 
 
 def _stem(run: StoredRun, chart: str, axis: str) -> str:

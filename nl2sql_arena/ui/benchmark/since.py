@@ -1,17 +1,13 @@
 """What changed since another run of the same questions."""
 
-from dataclasses import replace
-
 import gradio as gr
 
 from nl2sql_arena.benchmark import changes
-from nl2sql_arena.benchmark.changes import Change
 from nl2sql_arena.benchmark.runs import Measured
 from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.ui import render
 from nl2sql_arena.ui.benchmark import html
-from nl2sql_arena.ui.benchmark.part import INSTANT, OPENER, Common, Update
-from nl2sql_arena.ui.sessions import Session
+from nl2sql_arena.ui.benchmark.part import INSTANT, OPENER, Common, Update, seen
 
 NONE = "No other stored run asked the same questions."
 
@@ -39,13 +35,7 @@ class Since:
             if session.bench.run is None:
                 raise BadInput("Open a run first.")
             before, after = self.common.shelf.get(name), session.bench.run
-            found = [_without_undecided(session, each) for each in changes.between(before, after)]
+            found = changes.between(seen(session, before), seen(session, after))
         except ArenaError as problem:
             return render.note(str(problem), "bad")
         return html.changes(found, before.measured, after.measured)
-
-
-def _without_undecided(session: Session, change: Change) -> Change:
-    """Without the question of an open blind battle."""
-    gains, losses = (tuple(pair for pair in pairs if not session.is_undecided(pair[1].example)) for pairs in (change.gains, change.losses))
-    return replace(change, gains=gains, losses=losses)

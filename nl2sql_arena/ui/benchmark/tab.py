@@ -1,13 +1,15 @@
 """The Benchmark tab: a stored or live run, its figures, its questions one by one, and what changed since another run.
 
 What a page looks at lives in its session (`state.Bench`); a handler changes that and sends what follows from it. Nothing here may reveal
-the sides of an open blind battle: its question is in no list until the vote. HTML is made in `html`, charts in `benchmark.charts`.
+the sides of an open blind battle: its question is in no list, figure or file until the vote (`part.seen`). HTML is made in `html`, charts
+in `benchmark.charts`.
 """
 
 from dataclasses import replace
 
 import gradio as gr
 
+from nl2sql_arena.benchmark import runs
 from nl2sql_arena.benchmark.runs import StoredRun
 from nl2sql_arena.difficulty import Axis
 from nl2sql_arena.errors import ArenaError, BadInput
@@ -18,7 +20,7 @@ from nl2sql_arena.ui.benchmark import html
 from nl2sql_arena.ui.benchmark.browse import Browser
 from nl2sql_arena.ui.benchmark.controls import AT_WORK, Controls
 from nl2sql_arena.ui.benchmark.opened import OpenQuestion
-from nl2sql_arena.ui.benchmark.part import INSTANT, Common, Update
+from nl2sql_arena.ui.benchmark.part import INSTANT, Common, Update, seen
 from nl2sql_arena.ui.benchmark.pictures import Pictures
 from nl2sql_arena.ui.benchmark.shelf import Shelf
 from nl2sql_arena.ui.benchmark.since import Since
@@ -65,15 +67,15 @@ class BenchmarkTab:
         update = self.controls.offer(bench) | self.opened.shown(session) | {self.body: gr.update(visible=run is not None)}
         if run is None:
             return update | {self.head: html.EMPTY}
-        heads = {self.head: html.head(run, bench.at_work), self.contestants: html.contestants(run, self._is_ours(run))}
-        drawn = self.pictures.draw(bench) | self.browser.offer(run, bench) | self.browser.list(session)
+        heads = {self.head: html.head(run, bench.at_work), self.contestants: html.contestants(seen(session, run), self._is_ours(run))}
+        drawn = self.pictures.draw(session) | self.browser.offer(run, bench) | self.browser.list(session)
         return update | heads | drawn | self.since.offer(run.measured)
 
     def refresh(self, session: Session) -> Update:
         """What further answers of a live run change."""
         run = session.bench.run
-        heads = {self.contestants: html.contestants(run, self._is_ours(run))} if run else {}
-        return heads | self.pictures.draw(session.bench, with_numbers=False) | self.browser.list(session)
+        heads = {self.contestants: html.contestants(seen(session, run), self._is_ours(run))} if run else {}
+        return heads | self.pictures.draw(session, with_numbers=False) | self.browser.list(session)
 
     def _is_ours(self, run: StoredRun) -> bool:
         """Whether it asked the sample databases' questions."""
@@ -129,10 +131,14 @@ class BenchmarkTab:
 
     def _seen_anew(self, session: Session) -> Update:
         offered = self.browser.offer(session.bench.run, session.bench) if session.bench.run else {}
-        return offered | self.pictures.draw(session.bench) | self.browser.list(session)
+        return offered | self.pictures.draw(session) | self.browser.list(session)
 
     def on_jsonl(self, request: gr.Request) -> dict[str, str]:
-        run = self.common.session(request).bench.run
+        """The shown run's file, but for the question of an open blind battle."""
+        session = self.common.session(request)
+        run = session.bench.run
         if run is None or run.path is None or not run.path.is_file():
             raise gr.Error("This run has no file yet; start a run first.")
-        return {"name": run.path.name, "type": "application/x-ndjson", "text": run.path.read_text(encoding="utf-8")}
+        waits = len(seen(session, run).results) < len(run.results)
+        name = f"{run.path.stem}-without-your-open-question.jsonl" if waits else run.path.name
+        return {"name": name, "type": "application/x-ndjson", "text": runs.text(run.path, session.is_undecided)}
