@@ -171,6 +171,8 @@ def _row(result: Result) -> dict[str, Any]:
         "execution": asdict(replace(execution, rows=execution.rows[:KEPT_ROWS])),
         "precision": answer.precision,
         "seconds": answer.seconds,
+        "beams": answer.beams,
+        "context": answer.context,
         "score": asdict(result.score),
     }
 
@@ -294,6 +296,8 @@ def _result(row: Mapping[str, Any]) -> Result:
         execution=execution,
         precision=row["precision"],
         seconds=row["seconds"],
+        beams=row.get("beams", 1),
+        context=row.get("context", 0),
     )
     level = spider_level(example.gold_sql[0]) if example.gold_sql else None
     return Result(example, level, answer, Score(**row["score"]))

@@ -41,14 +41,14 @@ def test_a_run_says_what_it_measured_on_what(services: Services, tmp_path: Path)
     assert left.revision == services.revision(LEFT)
 
 
-def test_a_file_from_before_memory_and_unusable_golds_were_kept_is_still_read(services: Services, tmp_path: Path) -> None:
+def test_a_file_from_before_memory_beams_and_unusable_golds_were_kept_is_still_read(services: Services, tmp_path: Path) -> None:
     about, results = ran(services, tmp_path)
     path = tmp_path / f"{about.name}.jsonl"
     first, *rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     for name in ("unusable", "unasked", "gold_repairs"):
         del first[name]
     for row in rows:
-        del row["completion"]["peak_memory"]
+        del row["completion"]["peak_memory"], row["beams"], row["context"]
     path.write_text("\n".join(map(json.dumps, [first, *rows])) + "\n", encoding="utf-8")
     stored = runs.read(path)
     assert stored.measured == about
@@ -85,3 +85,15 @@ def test_an_unknown_run_is_refused_with_the_names_there_are(services: Services, 
     (tmp_path / "own.jsonl").write_text('{"a": 1}\n', encoding="utf-8")
     with pytest.raises(BadInput, match="no run's file"):
         runs.find(str(tmp_path / "own.jsonl"))
+
+
+def test_a_run_is_given_away_without_the_answers_to_a_question_and_without_a_torn_line(services: Services, tmp_path: Path) -> None:
+    about, results = ran(services, tmp_path)
+    path = tmp_path / f"{about.name}.jsonl"
+    assert runs.text(path, lambda _example: False) == path.read_text(encoding="utf-8")
+    hidden = results[0].example
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"model": "left", "exam')
+    first, *rows = map(json.loads, runs.text(path, lambda example: example == hidden).splitlines())
+    assert first["name"] == about.name
+    assert [row["example"]["id"] for row in rows] == [each.example.id for each in results if each.example.id != hidden.id]
