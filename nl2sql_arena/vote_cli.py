@@ -42,13 +42,15 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from nl2sql_arena import database
     from nl2sql_arena.votes import exports
 
     with opened_services(options) as services:
-        found = exports.rows(services.store.votes(options.filtered), options.profile, services.databases, options.comments)
+        known = exports.samples(database.catalogue(services.settings))  # never a database of one's own
+        found = exports.rows(services.store.votes(options.filtered), options.profile, known, options.comments)
         licences = {name: card.licence for name, card in services.cards.items()}
-    path, count = exports.write(found, options.format, options.out, options.profile, options.filtered, licences)
-    show(f"{count} rows in {path}")
+    made = exports.export(found, options.format, options.profile, options.filtered, licences)
+    show(f"{made.count} rows in {exports.write(made, options.out)}")
 
 
 def _erase(options: argparse.Namespace) -> None:

@@ -1,42 +1,109 @@
 """What leaves the store, what does not, and which votes are flagged."""
 
 import csv
+import io
 import json
+import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nl2sql_arena.errors import BadInput
+from nl2sql_arena.types import Winner
 from nl2sql_arena.votes import Store, exports
 from nl2sql_arena.votes.details import Detail, Fix, Note
+from nl2sql_arena.votes.exports import Row, Samples
 from nl2sql_arena.votes.flags import flags
 from tests.test_votes import ANN, BOB, add, battle, cast
+
+CONTENT, OTHER = "0123456789abcdef", "fedcba9876543210"
+SHOP = Samples({"shop": CONTENT}, {("shop", "shop-002"): "How many?"})
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "votes.sqlite")
     for name, winner in (("one", "model_a"), ("two", "model_b"), ("three", "tie"), ("four", "both_bad")):
-        add(store, name, profile="real")
-        cast(store, name, winner, ANN)
+        kept(store, name, winner)
     add(store, "practice", voter=BOB)
     cast(store, "practice", "model_a", BOB)
-    store.add_battle(battle("typed", profile="real"), BOB, "typed", ("r1", "r2"), "different")
+    typed = replace(battle("typed", profile="real"), example_id="", split="")
+    store.add_battle(typed, BOB, "typed", ("r1", "r2"), "different", CONTENT)
     cast(store, "typed", "model_a", BOB)
     return store
 
 
+def kept(store: Store, name: str, winner: Winner = "model_a", content: str = CONTENT, voter: str = ANN, **changes: Any) -> None:
+    """A voted battle of the real models."""
+    given = {"chosen": "example", "difference": "different"} | {key: changes.pop(key) for key in ("chosen", "difference") if key in changes}
+    each = replace(battle(name, profile="real"), **changes)
+    store.add_battle(each, voter, given["chosen"], ("r1", "r2"), given["difference"], content)
+    cast(store, name, winner, voter)
+
+
+def leaving(store: Store, profile: str = "real", comments: bool = False) -> list[Row]:
+    return exports.rows(store.votes(), profile, SHOP, comments)
+
+
 def written(store: Store, form: str, out: Path) -> Path:
-    return exports.write(exports.rows(store.votes(), "real", {"shop"}), form, out, "real", filtered=False, licences={"alpha": "MIT"})[0]
+    return exports.write(exports.export(leaving(store), form, "real", filtered=False, licences={"alpha": "MIT"}), out)
 
 
-def test_practice_votes_own_databases_and_typed_texts_stay(store: Store) -> None:
-    found = exports.rows(store.votes(), "real", {"shop"})
+def test_practice_votes_other_databases_and_typed_texts_stay(store: Store) -> None:
+    found = leaving(store)
     assert [row["id"] for row in found] == ["one", "two", "three", "four", "typed"]
     assert {found[-1][name] for name in ("question", *exports.TEXTS)} == {""}
-    assert exports.rows(store.votes(), "real", {"music"}) == []
-    assert [row["id"] for row in exports.rows(store.votes(), "mini", {"shop"})] == ["practice"]
+    assert exports.rows(store.votes(), "real", Samples({"music": CONTENT}, {})) == []
+    assert [row["id"] for row in leaving(store, "mini")] == ["practice"]
+
+
+def test_a_visitor_s_own_database_with_a_sample_s_name_stays_at_home(store: Store) -> None:
+    kept(store, "own", content=OTHER)
+    kept(store, "own-typed", content=OTHER, example_id="")
+    assert not {"own", "own-typed"} & {row["id"] for row in leaving(store)}
+
+
+def test_of_battles_from_before_contents_were_kept_only_known_questions_leave(store: Store) -> None:
+    kept(store, "old", content="")
+    kept(store, "old-other", content="", question="How many of mine?")
+    kept(store, "old-typed", content="", example_id="")
+    assert [row["id"] for row in leaving(store) if row["id"].startswith("old")] == ["old"]
+
+
+def test_voters_are_told_apart_but_their_ids_stay_since_they_erase_votes(store: Store) -> None:
+    found = leaving(store)
+    assert len({row["voter"] for row in found}) == 2
+    assert found[0]["voter"] == found[1]["voter"]
+    assert ANN not in str(found)
+    assert BOB not in str(exports.arena_rank(found))
+
+
+def test_a_field_of_the_store_that_no_card_describes_stays_at_home(store: Store) -> None:
+    votes = [vote | {"address": "192.0.2.1"} for vote in store.votes()]
+    assert "192.0.2.1" not in str(exports.rows(votes, "real", SHOP))
+
+
+@pytest.mark.parametrize("form", exports.FORMATS)
+def test_the_card_describes_each_field_and_counts_what_is_in_the_file(store: Store, form: str) -> None:
+    made = exports.export(leaving(store), form, "real", filtered=False, licences={"alpha": "MIT", "beta": "CC BY-SA 4.0"})
+    assert made.card.startswith("---\npretty_name: Votes of NL2SQL Arena (real)\nlicense: other\n")
+    assert f"data_files: {made.name}\n" in made.card
+    first = exports.FORMATS[form].shape(leaving(store))[0]
+    fields = made.card.partition("## Fields")[2].partition("##")[0]
+    assert [line.split("`")[1] for line in fields.splitlines() if line] == list(first)
+    assert f"{made.count} rows from 5 votes of 2 voters" in made.card
+    assert "verdicts: model_a 2, both_bad 1, model_b 1, tie 1" in made.card
+    assert "- beta: CC BY-SA 4.0" in made.card
+
+
+def test_the_archive_holds_the_file_and_its_card(store: Store) -> None:
+    made = exports.export(leaving(store), "csv", "real", filtered=False, licences={})
+    with zipfile.ZipFile(io.BytesIO(exports.zipped(made))) as archive:
+        assert archive.namelist() == ["votes.csv", "README.md"]
+        assert archive.read("votes.csv") == made.content
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
@@ -48,7 +115,7 @@ def test_whole_rows_are_read_back(store: Store, tmp_path: Path, form: str) -> No
     assert found["winner"] == ["model_a", "model_b", "tie", "both_bad", "model_a"]
     assert found["revision_a"] == ["r1"] * 5
     card = (tmp_path / "out" / "README.md").read_text()
-    assert "5 rows from 5 votes of 2 page sessions" in card
+    assert "5 rows from 5 votes of 2 voters" in card
     assert "- alpha: MIT" in card
 
 
@@ -87,10 +154,9 @@ def test_what_a_voter_said_of_a_side_goes_before_what_the_vote_implies(store: St
 
 
 def test_votes_on_readability_train_nothing_and_are_marked(store: Store) -> None:
-    store.add_battle(battle("same", profile="real"), ANN, "example", ("r1", "r2"), "same")
-    cast(store, "same", "model_a", ANN)
+    kept(store, "same", difference="same")
     added(store, "same", Detail(correct_a=True))
-    found = exports.rows(store.votes(), "real", {"shop"})[-1:]
+    found = leaving(store)[-1:]
     assert [row["asks"] for row in found] == ["readability"]
     assert exports.dpo(found) == exports.kto(found) == exports.arena_rank(found) == []
 
@@ -100,16 +166,50 @@ def test_details_leave_with_their_vote_but_comments_only_when_wanted_and_no_text
     added(store, "one", said)
     added(store, "typed", said, BOB)
     added(store, "typed", Fix("a", "SELECT 'Zorbelina'", 1), BOB)
-    plain = exports.rows(store.votes(), "real", {"shop"})
-    wanted = exports.rows(store.votes(), "real", {"shop"}, comments=True)
+    plain = leaving(store)
+    wanted = leaving(store, comments=True)
     assert [(row["correct_a"], row["reasons_a"]) for row in (plain[0], plain[-1])] == [(False, "wrong_join,missing_rows")] * 2
     assert "Zorbelina" not in str(plain)
     assert [row["id"] for row in wanted if "Zorbelina" in str(row)] == ["one"]
 
 
 def test_questions_that_are_measured_on_never_train(store: Store) -> None:
-    found = [row | {"split": split} for row, split in zip(exports.rows(store.votes(), "real", {"shop"}), ("dev", "test"), strict=False)]
+    found = [row | {"split": split} for row, split in zip(leaving(store), ("dev", "test"), strict=False)]
     assert exports.dpo(found) == exports.kto(found) == []
+
+
+def test_a_repeated_battle_measures_its_voter_and_trains_nothing(store: Store) -> None:
+    kept(store, "again", chosen="control")
+    found = leaving(store)[-1:]
+    assert found[0]["chosen"] == "control"
+    assert exports.dpo(found) == exports.kto(found) == exports.arena_rank(found) == []
+
+
+@pytest.mark.parametrize(("form", "method"), [("dpo", "dpo"), ("kto", "kto")])
+def test_trl_s_trainers_take_a_step_on_the_exported_rows(store: Store, tmp_path: Path, form: str, method: str) -> None:
+    """Read by `datasets` from the file as it is, without a hand on its columns."""
+    pytest.importorskip("torch").set_num_threads(1)
+    trl = pytest.importorskip("trl")
+    import datasets
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from tests import tiny
+
+    rows = datasets.load_dataset(
+        "json", data_files=str(written(store, form, tmp_path / "out")), split="train", cache_dir=str(tmp_path / "c")
+    )
+    home = tiny.phi(tmp_path / "phi")
+    trainer, config = {"dpo": (trl.DPOTrainer, trl.DPOConfig), "kto": (trl.KTOTrainer, trl.KTOConfig)}[method]
+    arguments = config(
+        output_dir=str(tmp_path / "run"), max_steps=1, per_device_train_batch_size=2, learning_rate=1e-3, report_to=[], use_cpu=True,
+        bf16=False, save_strategy="no", disable_tqdm=True,
+    )  # fmt: skip
+    model = AutoModelForCausalLM.from_pretrained(home)
+    before = {name: each.detach().clone() for name, each in model.named_parameters()}
+    trained = trainer(model=model, args=arguments, train_dataset=rows, processing_class=AutoTokenizer.from_pretrained(home))
+    assert trained.train().global_step == 1
+    after = dict(trained.model.named_parameters())
+    assert any((after[name].cpu() != each).any() for name, each in before.items())
 
 
 def test_arena_rank_gets_its_four_verdicts_by_revision(store: Store, tmp_path: Path) -> None:
@@ -119,9 +219,9 @@ def test_arena_rank_gets_its_four_verdicts_by_revision(store: Store, tmp_path: P
     assert (found[0]["model_a"], found[0]["model_b"]) == ("alpha@r1", "beta@r2")
 
 
-def test_nothing_to_export_is_said(tmp_path: Path) -> None:
+def test_nothing_to_export_is_said() -> None:
     with pytest.raises(BadInput, match="No vote of the real models"):
-        exports.write([], "dpo", tmp_path, "real", filtered=False, licences={})
+        exports.export([], "dpo", "real", filtered=False, licences={})
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,22 +1,31 @@
 """Votes as data sets: whole rows, TRL's preference sets, arena-rank's columns, each with a card that says what is in it and what is not.
 
-Nothing of a database that is not one of the arena's samples is written. Of a question that a visitor typed only the verdict is: neither
-its text nor the queries, prompts and messages made from it, for no consent to publish them is recorded. Real and practice votes are
-never in one folder.
+Nothing of a database that is not one of the arena's samples is written; a database is told by its content, since one of a visitor's own
+may have a sample's name. Of a question that a visitor typed only the verdict is: neither its text nor the queries, prompts and messages
+made from it, for no consent to publish them is recorded. A voter's id is exchanged for its hash, since whoever knows the id may have the
+votes erased. Real and practice votes are never in one file.
 """
 
 import csv
+import io
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput
+from nl2sql_arena.votes import card
+from nl2sql_arena.votes.ballots import CONTROL
 from nl2sql_arena.votes.flags import seconds_between
+from nl2sql_arena.votes.reading import model
 from nl2sql_arena.votes.tables import BETTER
 
 Row = dict[str, Any]
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MEASURED = ("dev", "test")
 GOOD = ("ok", "empty")
 TEXTS = tuple(f"{name}_{side}" for name in ("prompt", "raw", "sql", "message") for side in "ab")
@@ -24,21 +33,47 @@ LISTED = ("flags", "reasons_a", "reasons_b")
 """Fields of several words, written with commas."""
 
 
-def rows(votes: Iterable[Mapping[str, Any]], profile: str, databases: Collection[str], comments: bool = False) -> list[Row]:
-    """The votes of one profile as they may leave: of the given databases only, typed questions without any text, comments if wanted."""
+@dataclass(frozen=True)
+class Samples:
+    """What may leave: name -> content of the arena's own databases, and their questions by database and id."""
+
+    contents: Mapping[str, str]
+    questions: Mapping[tuple[str, str], str]
+
+    def hold(self, vote: Mapping[str, Any]) -> bool:
+        """Whether a vote is on one of them. Battles of before contents were kept are known by their example question, word for word."""
+        if vote["db_content"]:
+            return self.contents.get(vote["db"]) == vote["db_content"]
+        known = self.questions.get((vote["db"], vote["example_id"]))
+        return vote["db"] in self.contents and known is not None and known.strip() == vote["question"].strip()
+
+
+def samples(databases: Mapping[str, Database]) -> Samples:
+    """Of the databases that ship, as `database.catalogue` lists them. Raises BadDatabase."""
+    questions = {(name, each.id): each.question for name, database in databases.items() for each in database.examples()}
+    return Samples({name: database.content for name, database in databases.items()}, questions)
+
+
+def rows(votes: Iterable[Mapping[str, Any]], profile: str, known: Samples, comments: bool = False) -> list[Row]:
+    """The votes of one profile as they may leave: on the samples only, typed questions without any text, comments if wanted."""
     found = []
     for vote in votes:
-        if vote["profile"] != profile or vote["db"] not in databases:
+        if vote["profile"] != profile or not known.hold(vote):
             continue
-        row = {"schema_version": SCHEMA_VERSION} | dict(vote)
+        row = {"schema_version": SCHEMA_VERSION} | {name: value for name, value in vote.items() if card.is_described(name)}
         row |= {name: ",".join(vote[name]) for name in LISTED}
-        row["dwell_seconds"] = round(seconds_between(vote["created"], vote["voted"]), 3)
-        if vote["chosen"] == "typed":
+        row |= {"voter": pseudonym(vote["voter"]), "dwell_seconds": round(seconds_between(vote["created"], vote["voted"]), 3)}
+        if not vote["example_id"]:
             row |= dict.fromkeys(("question", "comment", "fix_sql", *TEXTS), "")
         if not comments:
             row["comment"] = ""
         found.append(row)
     return found
+
+
+def pseudonym(voter: str) -> str:
+    """16 hexadecimal digits that tell voters apart and from which nobody finds the id that a voter erases votes by."""
+    return sha256(f"exported {voter}".encode()).hexdigest()[:16]
 
 
 def dpo(found: Iterable[Row]) -> list[Row]:
@@ -79,87 +114,105 @@ def kto(found: Iterable[Row]) -> list[Row]:
 
 
 def arena_rank(found: Iterable[Row]) -> list[Row]:
-    """Columns of arena-rank and lmarena; a model is its name and revision. Blind votes on which answer is better only."""
+    """Columns of arena-rank and lmarena; a model is its name and revision. Blind votes on which answer is better only, none repeated."""
     return [
         {
-            "model_a": f"{row['model_a']}@{row['revision_a']}",
-            "model_b": f"{row['model_b']}@{row['revision_b']}",
-            "winner": row["winner"],
-            "judge": row["voter"],
-            "tstamp": row["voted"],
+            "model_a": model(row, "a"), "model_b": model(row, "b"), "winner": row["winner"], "judge": row["voter"], "tstamp": row["voted"],
         }
         for row in found
-        if row["blind"] and row["asks"] == BETTER
-    ]
+        if row["blind"] and row["asks"] == BETTER and row["chosen"] != CONTROL
+    ]  # fmt: skip
 
 
 def _trainable(found: Iterable[Row]) -> list[Row]:
-    """Without typed questions, questions that are measured on, and votes on which of two right or two wrong queries reads better."""
-    return [row for row in found if row["chosen"] != "typed" and row["split"] not in MEASURED and row["asks"] == BETTER]
+    """Without typed questions, those that are measured on, repeated battles, and votes on which of two right or two wrong queries reads
+    better.
+    """
+    return [
+        row for row in found if row["example_id"] and row["split"] not in MEASURED and row["asks"] == BETTER and row["chosen"] != CONTROL
+    ]
 
 
-def _jsonl(path: Path, found: Sequence[Row]) -> None:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), encoding="utf-8")
+def _jsonl(found: Sequence[Row]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found).encode()
 
 
-def _csv(path: Path, found: Sequence[Row]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(found[0]))
-        writer.writeheader()
-        writer.writerows(found)
+def _csv(found: Sequence[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(found[0]))
+    writer.writeheader()
+    writer.writerows(found)
+    return text.getvalue().encode()
 
 
-def _parquet(path: Path, found: Sequence[Row]) -> None:
+def _parquet(found: Sequence[Row]) -> bytes:
     try:
         import pyarrow as pa  # type: ignore[import-untyped]
         import pyarrow.parquet as pq  # type: ignore[import-untyped]
     except ImportError as problem:
-        raise BadInput("Parquet needs the package pyarrow; install it, or choose --format csv or jsonl.") from problem
-    pq.write_table(pa.Table.from_pylist(list(found)), path)
+        raise BadInput("Parquet needs the package pyarrow; install it, or choose CSV or JSON Lines.") from problem
+    table = pa.Table.from_pylist(list(found))
+    schema = pa.schema([pa.field(each.name, pa.bool_() if pa.types.is_null(each.type) else each.type) for each in table.schema])
+    out = io.BytesIO()
+    pq.write_table(table.cast(schema), out)  # only what voters say of a side (right or wrong) may be empty throughout
+    return out.getvalue()
 
 
-Shape = Callable[[Iterable[Row]], list[Row]]
-FORMATS: dict[str, tuple[str, Shape, Callable[[Path, Sequence[Row]], None]]] = {
-    "parquet": ("votes.parquet", list, _parquet),
-    "csv": ("votes.csv", list, _csv),
-    "jsonl": ("votes.jsonl", list, _jsonl),
-    "dpo": ("dpo.jsonl", dpo, _jsonl),
-    "kto": ("kto.jsonl", kto, _jsonl),
-    "arena-rank": ("arena_rank.csv", arena_rank, _csv),
+@dataclass(frozen=True)
+class Format:
+    """One kind of file: its name, its rows and how they are written."""
+
+    file: str
+    shape: Callable[[Iterable[Row]], list[Row]]
+    write: Callable[[Sequence[Row]], bytes]
+    title: str
+
+
+FORMATS: dict[str, Format] = {
+    "parquet": Format("votes.parquet", list, _parquet, "Parquet: whole rows"),
+    "csv": Format("votes.csv", list, _csv, "CSV: whole rows"),
+    "jsonl": Format("votes.jsonl", list, _jsonl, "JSON Lines: whole rows"),
+    "dpo": Format("dpo.jsonl", dpo, _jsonl, "DPO set for TRL: prompt, chosen, rejected"),
+    "kto": Format("kto.jsonl", kto, _jsonl, "KTO set for TRL: prompt, completion, label"),
+    "arena-rank": Format("arena_rank.csv", arena_rank, _csv, "arena-rank and lmarena: models and verdict"),
 }
 
 
-def write(found: Sequence[Row], form: str, out: Path, profile: str, filtered: bool, licences: Mapping[str, str]) -> tuple[Path, int]:
-    """One file and its card in `out`. Returns the file and its number of rows. Raises BadInput when nothing is left or writable."""
-    name, shape, writer = FORMATS[form]
-    shaped = shape(found)
+@dataclass(frozen=True)
+class Export:
+    """A file with its rows and card."""
+
+    name: str
+    content: bytes
+    card: str
+    count: int
+
+
+def export(found: Sequence[Row], form: str, profile: str, filtered: bool, licences: Mapping[str, str]) -> Export:
+    """The rows of one profile in a format. Raises BadInput when nothing is left."""
+    kind = FORMATS[form]
+    shaped = kind.shape(found)
     if not shaped:
         raise BadInput(f"No vote of the {profile} models is left for {form}; `votes list` shows all.")
+    text = card.text(card.About(form, kind.file, profile, filtered, found, shaped, licences))
+    return Export(kind.file, kind.write(shaped), text, len(shaped))
+
+
+def write(made: Export, out: Path) -> Path:
+    """The file and its card in `out`. Returns the file. Raises BadInput where that cannot be written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        writer(out / name, shaped)
-        (out / "README.md").write_text(_card(found, shaped, form, profile, filtered, licences), encoding="utf-8")
+        (out / made.name).write_bytes(made.content)
+        (out / "README.md").write_text(made.card, encoding="utf-8")
     except OSError as problem:
         raise BadInput(f"{out} cannot be written ({problem.strerror}); name another folder after --out.") from problem
-    return out / name, len(shaped)
+    return out / made.name
 
 
-def _card(found: Sequence[Row], shaped: Sequence[Row], form: str, profile: str, filtered: bool, licences: Mapping[str, str]) -> str:
-    kind = "practice models (minis), which say nothing about real ones" if profile == "mini" else f"{profile} models"
-    models = sorted({row[f"model_{side}"] for row in found for side in "ab"})
-    flagged = sum(bool(row["flags"]) for row in found)
-    return "\n".join([
-        "# Votes of NL2SQL Arena", "",
-        f"Format `{form}`: {len(shaped)} rows from {len(found)} votes of {len({row['voter'] for row in found})} page sessions on {kind}.",
-        f"Flagged votes ({flagged} here) were {'left out' if filtered else 'kept'}; undone votes and skipped battles are not in it.",
-        "Left out: every database that is not one of the arena's samples. Without text: questions that visitors typed.",
-        "Sets for training hold no question of the dev and test splits. KTO labels a side as its voter called it (correct or not), else "
-        "the winner true and the loser false; a query that a voter put right (`fix_sql`) is preferred over both sides.",
-        "`asks` is `readability` where both results were the same table: such votes say nothing of which answer is right, and are only in "
-        "the sets of whole rows.",
-        "", "## Fields", "", ", ".join(f"`{field}`" for field in shaped[0]),
-        "", "## Licences", "",
-        "Questions and sample databases: Apache-2.0, as the arena. For the votes no licence was asked of voters.",
-        "Queries are outputs of models; the licences of their weights:", "",
-        *(f"- {model}: {licences.get(model, 'unknown')}" for model in models), "",
-    ])  # fmt: skip
+def zipped(made: Export) -> bytes:
+    """The file and its card in one archive."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(made.name, made.content)
+        archive.writestr("README.md", made.card)
+    return out.getvalue()

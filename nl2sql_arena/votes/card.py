@@ -1,0 +1,170 @@
+"""The card of an exported data set, as the Hugging Face hub reads it: what each field is, what was counted, left out and changed, where it
+comes from, and under which licence each part is. Pure.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[str, Any]
+SIDES = {"a": "the left side, A", "b": "the right side, B"}
+FIELDS = {
+    "schema_version": "version of these fields",
+    "event_id": "number of the vote in its store",
+    "winner": "`model_a`, `model_b`, `tie` or `both_bad`",
+    "asks": "what was asked: `better`, or on two equal result tables `readability`, which says nothing of right answers",
+    "voted": "when the vote was cast, UTC",
+    "id": "the battle; it has one vote",
+    "created": "when both results were delivered, UTC",
+    "db": "the sample database",
+    "db_content": "16 digits of a hash of its tables and rows; empty where it was not kept",
+    "question": "the question; empty where a visitor typed it",
+    "example_id": "the example question's id; empty for a typed one",
+    "split": "the question's split; typed ones that equal a dev or test question have that split",
+    "chosen": "how the question was chosen; only `random` ones are a fair sample, `control` ones repeat a battle",
+    "profile": "`real`, `mini` (practice models) or `baseline`",
+    "voter": "a hash of the voter's random id, which is one browser's or page's, not a known person's",
+    "app_version": "version of the arena",
+    "blind": "whether names were hidden until the vote",
+    "difference": "how the two result tables differ: `same`, `order`, `different`, `too_long`, `incomparable`",
+    "flags": "what is odd about the vote (too_fast, burst, side_bias, one_sided, ...), with commas",
+    "comment": "the voter's comment; empty unless comments were asked for",
+    "fix_side": "the side whose query the voter put right",
+    "fix_sql": "the query that the voter put right and ran",
+    "fix_rows": "its number of rows",
+    "dwell_seconds": "seconds from the delivery of both results to the vote",
+    "prompt": "the exact text that a model reads",
+    "chosen_": "the preferred query",
+    "rejected": "the other query",
+    "completion": "a query",
+    "label": "whether it is good",
+    "judge": "as `voter` of the whole rows",
+    "tstamp": "when the vote was cast, UTC",
+}
+BY_SIDE = {
+    "model": "the model", "revision": "revision of its weights", "precision": "what it ran as", "prompt": "the exact text that it read",
+    "prompt_hash": "16 digits of a hash of that", "raw": "its own words", "sql": "the query made of them", "outcome": "what became of it",
+    "message": "why it failed", "row_count": "rows of its result", "tokens": "tokens written", "seconds": "from question to result",
+    "correct": "whether the voter says it is right; empty: not said", "reasons": "what the voter says is wrong, with commas",
+}  # fmt: skip
+BY_MODEL = "model, as name@revision: two revisions are two models"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a card is written of: whole rows (`found`), and the rows of the file made of them (`shaped`)."""
+
+    form: str
+    file: str
+    profile: str
+    filtered: bool
+    found: Sequence[Row]
+    shaped: Sequence[Row]
+    licences: Mapping[str, str]
+
+
+def text(about: About) -> str:
+    """The card as Markdown with the hub's front matter."""
+    front = [
+        "---", f"pretty_name: Votes of NL2SQL Arena ({about.profile})", "license: other", "language: en",
+        "tags:", "- text-to-sql", "- human-preference", "configs:", "- config_name: default", f"  data_files: {about.file}", "---", "",
+    ]  # fmt: skip
+    parts = {
+        "## Counts": _counts(about.found),
+        "## What was left out": _left_out(about),
+        "## Fields": [f"- `{name}`: {described(name, about.form)}" for name in about.shaped[0]],
+        "## Where it comes from": _origin(about.found),
+        "## Licences": _licences(about),
+    }
+    body = [line for head, lines in parts.items() for line in (head, "", *lines, "")]
+    return "\n".join([*front, "# Votes of NL2SQL Arena", "", *_head(about), "", *body])
+
+
+def _head(about: About) -> list[str]:
+    found = about.found
+    kind = {
+        "mini": "practice models (minis) and, where they met, the baseline; they say nothing about real models",
+        "baseline": "baselines without a model",
+    }.get(about.profile, f"{about.profile} models and, where they met, the baseline")
+    days = sorted(row["voted"][:10] for row in found)
+    voters = len({row["voter"] for row in found})
+    return [
+        f"Format `{about.form}`: {len(about.shaped)} rows from {len(found)} votes of {voters} voters on {kind}, cast from {days[0]} to "
+        f"{days[-1]}. A voter is a random id of one browser or page; one person may be several.",
+    ]
+
+
+def _counts(found: Sequence[Row]) -> list[str]:
+    flags = [flag for row in found for flag in row["flags"].split(",") if flag]
+    models = [f"{row[f'model_{side}']}@{row[f'revision_{side}'] or 'unpinned'}" for row in found for side in "ab"]
+    flagged = sum(bool(row["flags"]) for row in found)
+    return [
+        f"- verdicts: {_counted(row['winner'] for row in found)}",
+        f"- asked: {_counted(row['asks'] for row in found)}",
+        f"- questions chosen: {_counted(row['chosen'] for row in found)}",
+        f"- databases: {_counted(row['db'] for row in found)}",
+        f"- names hidden until the vote: {sum(bool(row['blind']) for row in found)} of {len(found)}",
+        f"- flagged: {flagged}" + (f" ({_counted(flags)})" if flags else ""),
+        f"- sides by model: {_counted(models)}",
+    ]
+
+
+def _left_out(about: About) -> list[str]:
+    flagged = "left out" if about.filtered else "kept"
+    told = [
+        f"- Flagged votes were {flagged}. Votes that were taken back, and skipped battles, are not in it.",
+        "- Votes on every database that is not one of the arena's samples, told by its content and not by its name.",
+        "- All text about questions that visitors typed, and voters' comments unless they were asked for.",
+        "- Result tables: queries and databases give them anew.",
+    ]
+    if about.form == "arena-rank":
+        return [*told, "- Votes with the names in sight, votes on readability, and repeated battles."]
+    if about.form not in ("dpo", "kto"):
+        return told
+    dpo = "Ties, and votes for a query that failed, make no pair."
+    kto = "A side is labelled as its voter called it (right or not), else the winner true and the loser false, of two bad ones both false."
+    return [
+        *told,
+        "- Questions of the dev and test splits, repeated battles, votes on readability.",
+        f"- {dpo if about.form == 'dpo' else kto} A query that a voter put right is preferred over both sides.",
+    ]
+
+
+def _origin(found: Sequence[Row]) -> list[str]:
+    versions = ", ".join(sorted({row["app_version"] for row in found}))
+    return [
+        "Visitors of one arena asked two models the same question, saw both queries and both result tables, and said which answer is",
+        "better; sides were shuffled. The sample databases are synthetic. Their questions and gold answers were written with a language",
+        f"model; they were not collected from people. Version of the arena: {versions}.",
+    ]
+
+
+def _licences(about: About) -> list[str]:
+    models = sorted({row[f"model_{side}"] for row in about.found for side in "ab"})
+    return [
+        "- Questions and sample databases: Apache-2.0, as the arena.",
+        "- Votes: no licence was asked of voters.",
+        "- Queries are outputs of models, under the terms of these weights:",
+        *(f"  - {name}: {about.licences.get(name, 'unknown')}" for name in models),
+    ]
+
+
+def is_described(name: str) -> bool:
+    """Whether a field of the store may be in a data set: one that nobody has described stays at home."""
+    stem, _, side = name.rpartition("_")
+    return name in FIELDS or (side in SIDES and stem in BY_SIDE)
+
+
+def described(name: str, form: str = "") -> str:
+    """What a field of a file is. Raises KeyError for one that has no description."""
+    if form == "arena-rank" and name in ("model_a", "model_b"):
+        return f"{SIDES[name[-1]]}: {BY_MODEL}"
+    if form == "dpo" and name == "chosen":
+        return FIELDS["chosen_"]
+    stem, _, side = name.rpartition("_")
+    return f"{SIDES[side]}: {BY_SIDE[stem]}" if side in SIDES and stem in BY_SIDE else FIELDS[name]
+
+
+def _counted(values: Iterable[str]) -> str:
+    return ", ".join(f"{value or 'none'} {count}" for value, count in sorted(Counter(values).items(), key=lambda each: (-each[1], each[0])))
