@@ -20,12 +20,14 @@ from nl2sql_arena.ui import render
 from nl2sql_arena.ui.details import Details
 from nl2sql_arena.ui.fixing import Fixing
 from nl2sql_arena.ui.sessions import Round, Session, Sessions
-from nl2sql_arena.ui.words import BUTTONS, GOLD, PASSED, READING, READS, SAID, SAID_READS, SAME_QUERY, UNDONE
+from nl2sql_arena.ui.words import BUTTONS, GOLD, KEPT, PASSED, READING, READS, SAID, SAID_READS, SAME_QUERY, UNDONE
 from nl2sql_arena.votes import tokens
 
 NO_BATTLE = "There is no open battle to vote on; ask a question first."
 NOT_YET = "Both results are not here yet; vote when they are."
 ANOTHER = "This ticket is of another battle than the one on this page; vote on the results that you see."
+LOOK_SECONDS = 4
+"""How often an open page asks whether its vote is synced, until it is."""
 HINT = "The keys 1 to 4 vote, too."
 log = logging.getLogger(__name__)
 Update = dict[Any, Any]
@@ -51,11 +53,14 @@ class Ballot:
             self.cant_tell = gr.Button("I can't tell", elem_id="cant-tell", size="sm")
             self.undo = gr.Button("Take my vote back", elem_id="undo", size="sm", visible=False)
             self.hint = gr.HTML(f'<p class="hint">{HINT}</p>', elem_id="hint", padding=False)
+        self.kept = gr.HTML(elem_id="kept", padding=False)
+        self.waiting = gr.Timer(LOOK_SECONDS, active=False)
         self.reveal = gr.HTML(elem_id="reveal", padding=False)
         self.gold = gr.HTML(elem_id="gold", padding=False)
         self.details = Details(services, sessions)
         self.fixing = Fixing(services, sessions)
         own = [self.ticket, self.told, *self.buttons.values(), self.passing, self.skip, self.cant_tell, self.undo, self.hint]
+        own += [self.kept, self.waiting]
         self.parts = [*own, self.reveal, self.gold, *self.details.parts, *self.fixing.parts]
         """What a round shows or hides."""
 
@@ -67,8 +72,10 @@ class Ballot:
         self.skip.click(self._passing("skip", page), self.ticket, shown, trigger_mode="once", **instant)
         self.cant_tell.click(self._passing("cant_tell", page), self.ticket, shown, trigger_mode="once", **instant)
         self.undo.click(self._undoing(page), self.ticket, shown, trigger_mode="once", **instant)
-        self.details.wire(self.ticket)
-        self.fixing.wire(self.ticket)
+        looked = [self.kept, self.waiting]
+        self.waiting.tick(self.on_look, None, looked, **instant)
+        for saved in (self.details.wire(self.ticket), self.fixing.wire(self.ticket)):
+            saved.then(self.on_look, None, looked, **instant)
 
     def issue(self, session: Session) -> None:
         """Both results leave for the page: their battle goes to disk, and the page gets the ticket of its vote."""
@@ -101,7 +108,17 @@ class Ballot:
         for winner, button in self.buttons.items():
             chosen = has_vote and asked.winner == winner
             update[button] = gr.update(value=labels[winner], interactive=is_open, variant="primary" if chosen else "secondary")
-        return update | self.details.page(asked) | self.fixing.page(asked)
+        return update | self._kept(asked) | self.details.page(asked) | self.fixing.page(asked)
+
+    def _kept(self, asked: Round) -> Update:
+        """Where the vote or what else ended the battle is; asked again while a copy lacks it."""
+        if asked.battle is None or asked.end is None:
+            return {self.kept: "", self.waiting: gr.update(active=False)}
+        where = self.services.kept(asked.battle.id)
+        return {self.kept: f'<p class="rows" role="status">{KEPT[where]}</p>', self.waiting: gr.update(active=where == "saved")}
+
+    def on_look(self, request: gr.Request) -> Update:
+        return self._kept(self.sessions.of(request.session_hash).round)
 
     def _told(self, asked: Round, is_open: bool) -> str:
         if asked.end in PASSED:
@@ -125,9 +142,12 @@ class Ballot:
             asked = session.round
             try:
                 battle_id, token = _own(asked, ticket)
+                is_limited = self.sessions.admit("vote", request)
                 if asked.battle:
                     arena.keep(self.services, asked.battle, session.voter)
                 self.services.store.vote(battle_id, winner, session.voter, token)
+                if not is_limited:
+                    self._flag(battle_id, "limiter_off")
                 if asked.battle is None:
                     return {self.told: self._of_before(battle_id, winner)}
             except ArenaError as problem:
@@ -135,6 +155,13 @@ class Ballot:
             said = SAID_READS if asked.about_reading else SAID
             asked.end, asked.winner, asked.said = "vote", winner, f"Recorded: {said[winner]}. {self._thanks()}"
             return page(asked)
+
+    def _flag(self, battle_id: str, flag: str) -> None:
+        """The vote stands, whether or not this can be noted."""
+        try:
+            self.services.store.flag(battle_id, flag)
+        except ArenaError:
+            log.exception("battle %s could not be flagged", battle_id)
 
     def _passing(self, kind: Passing, page: ShowPage) -> Handler:
         def pass_over(ticket: str | None, request: gr.Request) -> Update:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from nl2sql_arena.errors import ArenaError
 from nl2sql_arena.services import Services
@@ -42,9 +43,10 @@ class Details:
             reasons = gr.CheckboxGroup(choices, label=f"What is wrong with {letter}?", elem_id=f"reasons-{side}")
         return correct, reasons
 
-    def wire(self, ticket: gr.Textbox) -> None:
+    def wire(self, ticket: gr.Textbox) -> Dependency:
+        """Returns what saves."""
         hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-        self.save.click(self.on_save, [ticket, *self.inputs], self.told, trigger_mode="once", **hidden)
+        return self.save.click(self.on_save, [ticket, *self.inputs], self.told, trigger_mode="once", **hidden)
 
     def page(self, asked: Round) -> Update:
         """The box as a round has it; without a vote that stands it is empty and out of sight."""

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 import gradio as gr
+from gradio.events import Dependency
 
 from nl2sql_arena import compare
 from nl2sql_arena.errors import ArenaError, BadVote
@@ -36,12 +37,13 @@ class Fixing:
             self.table = gr.HTML(elem_id="fix-table", padding=False)
         self.parts = [self.box, self.side, self.sql, self.right, self.told, self.table]
 
-    def wire(self, ticket: gr.Textbox) -> None:
+    def wire(self, ticket: gr.Textbox) -> Dependency:
+        """Returns what saves."""
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         shown = [self.right, self.told, self.table]
         self.side.input(self.on_side, self.side, self.sql, queue=False, **private)
         self.run.click(self.on_run, [self.side, self.sql], shown, trigger_mode="once", concurrency_id="fix", concurrency_limit=2, **private)
-        self.right.click(self.on_right, [ticket, self.sql], [self.right, self.told], trigger_mode="once", queue=False, **private)
+        return self.right.click(self.on_right, [ticket, self.sql], [self.right, self.told], trigger_mode="once", queue=False, **private)
 
     def page(self, asked: Round) -> Update:
         """The box as a round has it; without a vote that stands it is empty and out of sight."""

@@ -48,6 +48,12 @@ SAID_READS: dict[Winner, str] = {
     "model_a": "A reads better", "model_b": "B reads better", "tie": "both read equally well", "both_bad": "neither reads well",
 }  # fmt: skip
 READING = "So tell only which query reads better; this counts apart from votes on right answers."
+KEPT: dict[str, str] = {
+    "here": "Saved on this machine.",
+    "saved": "Saved on this machine; not synced yet.",
+    "synced": "Saved and synced: it outlives this machine.",
+}
+"""Where what a visitor did with a battle is, by `Services.kept`."""
 SAME_QUERY = "Both sides wrote the very same query, so there is nothing to choose: skip it."
 PASSED: dict[str, str] = {
     "skip": "Skipped; it counts for nobody. Ask the next question.",

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from nl2sql_arena.ui.fixing import AFTER_THE_VOTE, CHANGED
-from nl2sql_arena.ui.words import BUTTONS, PASSED, READING, READS, REASONS, SAME_QUERY
+from nl2sql_arena.ui.words import BUTTONS, KEPT, PASSED, READING, READS, REASONS, SAME_QUERY
 from nl2sql_arena.votes import details
 from tests.ui.raw_page import RawPage
 from tests.ui.script import BROKEN, ODD, PAIR, PLAIN, ROWS, SAME, TITLES
@@ -101,6 +101,15 @@ def test_nobody_takes_back_another_pages_vote(server, page):
         assert 'class="note bad"' in stranger.shown["told"]
     assert kinds(server, page) == ["vote"]
     assert not NAMES.search(stranger.shown["told"])
+
+
+def test_the_page_says_where_a_vote_is(page):
+    page.ask(PLAIN)
+    assert page.shown["kept"] == ""
+    page.vote("tie")
+    assert KEPT["here"] in page.shown["kept"]
+    page.ask(PLAIN)
+    assert page.shown["kept"] == ""
 
 
 # Two equal tables
