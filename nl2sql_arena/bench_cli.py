@@ -76,6 +76,16 @@ def commands(commands: Any) -> None:
     score.add_argument("--db-root", type=Path, help="the folder of databases or fixtures (default: beside their file)")
     score.add_argument("--dialect", default="duckdb", choices=["duckdb", "postgres", "sqlite"], help="of the predictions (default: duckdb)")
     score.add_argument("--json", action="store_true")
+    checked = add(bench, "verify", _bench_verify, "check what was published of a model against its weights as they run here")
+    claim = checked.add_mutually_exclusive_group(required=True)
+    claim.add_argument("--questions", type=Path, metavar="CSV", help="sql-eval's questions (data/questions_gen_postgres.csv), for SQLCoder")
+    claim.add_argument(
+        "--outputs", type=Path, nargs="+", metavar="JSON", help="what the author of the public Phi-2 fine-tune stored (phi2_eval_df_c.json)"
+    )
+    checked.add_argument("--db-root", type=Path, help="the folder of the questions' databases (default: beside their file)")
+    checked.add_argument("--model", default="", help="the contestant (default: sqlcoder-7b-2, or phi-2-nl2sql for --outputs)")
+    checked.add_argument("--limit", type=whole_number, default=0, help="at most so many questions of each database, or outputs: a trial")
+    checked.add_argument("--json", action="store_true")
     difficulty = add(bench, "difficulty", _bench_difficulty, "the level of each query of a JSONL file")
     difficulty.add_argument("file", type=Path)
     difficulty.add_argument("--json", action="store_true")
@@ -164,7 +174,7 @@ def _passes(
             sys.stderr.write(f"\r{done} of {total} right answers timed {'' if done < total else chr(10)}")
 
         timed = efficiency.measure(lambda db, sql: services.engine.run(db, sql, SCORE), results, options.efficiency, told)
-        yield "efficiency", (efficiency.as_json(timed, options.efficiency), efficiency.as_text(timed, options.efficiency))
+        yield "efficiency", (efficiency.as_json(timed, options.efficiency, options.axis), efficiency.as_text(timed, options.efficiency))
 
 
 def _published(options: argparse.Namespace) -> Path | None:
@@ -292,8 +302,9 @@ def _bench_compare(options: argparse.Namespace) -> None:
     for each in found:
         change = each.paired.difference
         points = f"{100 * change.value:+.1f} points ({100 * change.low:+.1f} to {100 * change.high:+.1f}) on {each.paired.n} questions"
+        holm = f" ({each.paired.p_holm:.3f} after Holm over {len(found)} contestants)" if len(found) > 1 else ""
         who = each.after if each.before == each.after else f"{each.after} after {each.before}"
-        show(f"{who}: {points if each.paired.n else 'no question that both scored'}, McNemar's exact p {each.paired.p:.3f}")
+        show(f"{who}: {points if each.paired.n else 'no question that both scored'}, McNemar's exact p {each.paired.p:.3f}{holm}")
         for word, pairs in (("gained", each.gains), ("lost", each.losses)):
             show(f"  {word}: {len(pairs)}")
             for pair in pairs:
@@ -344,6 +355,32 @@ def _bench_score(options: argparse.Namespace) -> None:
         return
     said = f"{head['dataset']} ({head['split']}, data {head['dataset_hash']}), predictions read as {options.dialect}"
     show(f"share right under each rule on {said}, with 95 % Wilson interval\n{stored.as_text(scoring)}")
+
+
+def _bench_verify(options: argparse.Namespace) -> None:
+    from nl2sql_arena.benchmark import files, verify
+    from nl2sql_arena.hardware import detect
+
+    stored = [each for path in options.outputs or () for each in verify.outputs(path)]
+    with opened_services(options) as services:
+        hardware = detect().name
+        if options.questions:
+            log(f"Reading the questions, golds and databases of {options.questions} ...")
+            cache = services.settings.data / "published"
+            found = files.opened(options.questions, services.sandbox, cache, options.db_root, services.databases)
+            asked = files.askable(files.first_of_each(found, options.limit))
+            check = verify.sql_eval(services, options.model or verify.SQL_EVAL.model, asked, hardware, log=_one_line)
+        else:
+            some = stored[: options.limit] if options.limit else stored
+            check = verify.stored_outputs(services, options.model or verify.STORED_OUTPUTS.model, some, hardware, log=_one_line)
+        path = verify.keep(check, services.settings.data)
+    log("")
+    show(json.dumps(asdict(check), ensure_ascii=False, indent=1) if options.json else verify.as_text(check))
+    log(f"Kept in {path}, which the page's About tab reads.")
+
+
+def _one_line(text: str) -> None:
+    sys.stderr.write(f"\r{text} ")
 
 
 def _score_pairs(options: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from html import escape
 import gradio as gr
 
 from nl2sql_arena import sandbox
+from nl2sql_arena.benchmark import verify
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import ModelCard
 from nl2sql_arena.ui import render
@@ -33,16 +34,18 @@ def build(services: Services, profile: Profile) -> None:
 
 
 def _cards(services: Services, profile: Profile) -> str:
-    rows = "".join(_card(card, services.revision(card.name), card.name in profile.models) for card in services.cards.values())
+    checks = verify.read(services.settings.data / verify.FILE, verify.SHIPPED)
+    rows = "".join(
+        _card(card, revision := services.revision(card.name), card.name in profile.models, verify.told(card.name, revision, checks))
+        for card in services.cards.values()
+    )
     head = "".join(f"<th>{name}</th>" for name in ("Model", "Kind", "Weights", "Revision", "Licence", "On this page", "Notes"))
     return render.grid(head, rows, "Models")
 
 
-def _card(card: ModelCard, revision: str, offered: bool) -> str:
+def _card(card: ModelCard, revision: str, offered: bool, verified: str) -> str:
     ids = " + ".join(each.id for each in (card.base, card.adapter) if each)
     weights = {"real": ids, "mini": "trained here", "baseline": "none"}[card.kind]
-    kind = {"real": "real; not yet verified on real weights by this project", "mini": "mini, a practice stand-in", "baseline": "baseline"}[
-        card.kind
-    ]
+    kind = {"real": f"real; {verified}", "mini": "mini, a practice stand-in", "baseline": "baseline"}[card.kind]
     cells = (card.title, kind, weights, revision, card.licence, "yes" if offered else "no", card.notes)
     return "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in cells) + "</tr>"

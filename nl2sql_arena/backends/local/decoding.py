@@ -42,9 +42,11 @@ class Local:
     completion: they say how long an answer takes, and those of a batch add up to more than the batch took.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, plan: Plan, context: int) -> None:
+    def __init__(self, model: Any, tokenizer: Any, plan: Plan, context: int, parameters: int = 0) -> None:
         self.precision = str(plan)
         self.context = context
+        self.parameters = parameters
+        """Of the base as its configuration states it, whatever its weights are packed into; 0 is not counted."""
         self._model, self._tokenizer, self._plan = model, tokenizer, plan
         self._eos = _eos_ids(model, tokenizer)
         self._weight_bytes: int = sum(weights.nbytes for weights in (*model.parameters(), *model.buffers()))

@@ -73,7 +73,7 @@ def _load(card: ModelCard, folder: Path) -> Local:
     if card.adapter and adapter:
         model = _adapted(model, card, card.adapter, adapter, merge=not plan.quantised)
     longest = int(getattr(config, "max_position_embeddings", 0) or card.context)
-    return Local(model.eval(), tokenizer, plan, min(card.context, longest) if card.context else longest)
+    return Local(model.eval(), tokenizer, plan, min(card.context, longest) if card.context else longest, parameters)
 
 
 def _without_loading_bars() -> None:
