@@ -22,8 +22,8 @@ from nl2sql_arena.types import ModelCard
 
 FILES = ("app.py", "requirements.txt", "pre-requirements.txt", "README.md", "LICENSE", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md")
 FOLDERS = ("nl2sql_arena", "models", "sample_dbs", "benchmarks/runs", "docs")
-LEFT_OUT = ("*/.*", "*/__pycache__/*", "nl2sql_arena/training/*", "models/*/training.*")
-"""What lies in those folders and no page needs: the training, and its protocols."""
+LEFT_OUT = ("*/.*", "*/__pycache__/*", "nl2sql_arena/training/*", "models/*/training.*", "models/*/recipe.toml")
+"""What lies in those folders and no page needs: the training, its recipes and protocols. Above 250 files the hub gets several commits."""
 DEFAULT_HARDWARE = "cpu-basic"
 BUCKET_PLACE = "/data"
 SYNC_VARIABLE = "ARENA_SYNC_REPO"

@@ -18,6 +18,7 @@ from tests.space import SimulatedSpace
 from tests.ui.raw_page import RawPage
 
 QUESTION = "How many customers live in Germany?"
+RETRIES = 4
 LOST = "Votes here are lost when this Space restarts."
 
 
@@ -32,10 +33,12 @@ def voted(url: str) -> RawPage:
     page = RawPage(url)
     page.values["db"] = "shop"
     page.ask(QUESTION)
-    assert page.shown["table-a"]
-    assert page.shown["table-b"]
+    for _ in range(RETRIES):
+        if not page.shown["vote-tie"]["interactive"]:
+            page.click("retry")  # as a visitor would, where a busy machine let a side wait too long
+    assert page.shown["vote-tie"]["interactive"], page.shown["status"]
     page.vote("tie")
-    assert "Recorded" in page.shown["told"]
+    assert "Recorded" in page.shown["told"], page.shown["told"]
     return page
 
 
