@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from nl2sql_arena import cli
 from nl2sql_arena.errors import BadInput, BadVote
-from nl2sql_arena.settings import ROOT
+from nl2sql_arena.services import read_copy, unsynced
+from nl2sql_arena.settings import ROOT, load
 from nl2sql_arena.votes import Store, dataset, sync
 from nl2sql_arena.votes.dataset import Dataset
 from nl2sql_arena.votes.details import Detail
@@ -554,3 +556,50 @@ def test_what_a_full_disk_tore_is_written_over(hub: Hub, machine: Callable[..., 
     assert one.sync.flush(20)
     assert sorted(hub.votes()) == ["first", "second", "third"]
     assert len(hub.rows) == 6
+
+
+@pytest.mark.parametrize(
+    ("given", "token", "said"),
+    [
+        ({}, "", ""),
+        ({"SPACE_ID": "me/arena"}, TOKEN, "which a Space loses at every restart; set ARENA_SYNC_REPO"),
+        ({"SPACE_ID": "me/arena", "ARENA_STORE_URL": "postgresql://u@h/n"}, "", ""),
+        ({"ARENA_SYNC_REPO": NAME}, "", "ARENA_SYNC_REPO is set without HF_TOKEN"),
+        ({"SPACE_ID": "me/arena", "ARENA_SYNC_REPO": NAME}, TOKEN, ""),
+    ],
+)
+def test_whoever_runs_the_arena_is_told_when_votes_stay_on_its_disk(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], token: str, said: str
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    told = unsynced(load(given))
+    assert said in told
+    assert bool(told) == bool(said)
+
+
+@pytest.mark.parametrize("name", ["ARENA_SYNC_SECONDS", "ARENA_ASKS_PER_HOUR", "ARENA_VOTES_PER_HOUR"])
+@pytest.mark.parametrize("text", ["soon", "-1", "1e3", "."])
+def test_a_setting_that_is_no_number_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(BadInput, match=f"{name} is '{text}'"):
+        load({name: text})
+
+
+def test_the_app_says_at_its_start_what_came_back_or_why_nothing_did(
+    hub: Hub, machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one = machine()
+    one.sync.start()
+    one.vote("first")
+    assert one.sync.close(20)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    settings = load({"ARENA_SYNC_REPO": NAME})
+    two = machine()
+    lines: list[str] = []
+    services = SimpleNamespace(settings=settings, sync=two.sync)
+    read_copy(services, lines.append)  # type: ignore[arg-type]
+    assert lines == ["From the synced copy: 1 battles, 1 votes and other events; 0 battles erased."]
+    hub.faults.append(Fault("info", 999, status=500))
+    three = machine()
+    lines.clear()
+    read_copy(SimpleNamespace(settings=settings, sync=three.sync), lines.append)  # type: ignore[arg-type]
+    assert lines == ["The hub failed (HTTP 500); votes are synced later. Votes are kept on this machine meanwhile."]
