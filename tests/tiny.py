@@ -10,7 +10,16 @@ from typing import Any
 import torch
 from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PhiConfig, PhiForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PhiConfig,
+    PhiForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from nl2sql_arena.types import ModelCard, Weights
 
@@ -57,6 +66,16 @@ def llama(folder: Path, seed: int = 0, hidden: int = 64) -> Path:
         num_key_value_heads=2, max_position_embeddings=CONTEXT, bos_token_id=1, eos_token_id=2, pad_token_id=0,
     )  # fmt: skip
     return _save(LlamaForCausalLM(config), folder, seed)
+
+
+def mistral(folder: Path, seed: int = 0, hidden: int = 64, window: int = 32) -> Path:
+    """A two-layer MistralForCausalLM, whose layers see only a window and share keys between heads, as SQLCoder-7B's do."""
+    size = len(tokenizer(folder, adds_bos=True))
+    config = MistralConfig(
+        vocab_size=size + -size % 32, hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, max_position_embeddings=CONTEXT, sliding_window=window, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+    )  # fmt: skip
+    return _save(MistralForCausalLM(config), folder, seed)
 
 
 def lora(base: Path, folder: Path, seed: int = 1, modules: tuple[str, ...] = ("q_proj", "v_proj", "fc1", "fc2")) -> Path:

@@ -32,6 +32,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.phi(root / "phi")
     tiny.phi(root / "wide-phi", hidden=128)
     tiny.llama(root / "llama")
+    tiny.mistral(root / "mistral")
     tiny.lora(root / "phi", root / "phi-lora")
     return root
 
@@ -74,13 +75,13 @@ def scores(backend: Local) -> torch.Tensor:
     return logits.float()
 
 
-@pytest.mark.parametrize("name", ["phi", "llama"])
+@pytest.mark.parametrize("name", ["phi", "llama", "mistral"])
 def test_it_writes_what_transformers_own_greedy_search_writes(models: Path, name: str) -> None:
     backend = load(models, name)
     assert ask(backend).text == backend._tokenizer.decode(greedy(backend), skip_special_tokens=True)
 
 
-@pytest.mark.parametrize("name", ["phi", "llama"])
+@pytest.mark.parametrize("name", ["phi", "llama", "mistral"])
 def test_a_kept_prefix_changes_no_answer(models: Path, name: str) -> None:
     kept, plain = load(models, name), load(models, name)
     for question in (*QUESTIONS, *QUESTIONS):
@@ -171,6 +172,14 @@ def test_the_context_is_a_cap_too(phi: Local) -> None:
     completion = ask(phi, cap=10_000)
     assert completion.finish_reason == "length"
     assert completion.tokens == room
+
+
+def test_questions_to_a_model_with_a_window_are_answered_one_by_one(models: Path) -> None:
+    backend = load(models, "mistral")
+    assert backend.count_tokens(SCHEMA + QUESTIONS[0]) > 32, "more than the window"
+    requests = [GenerationRequest(each, "m", Prompt(SCHEMA, each + "\n"), Generation(24)) for each in QUESTIONS]
+    together = {each.id: each.text for each in backend.generate(requests)}
+    assert together == {each: ask(backend, each).text for each in QUESTIONS}
 
 
 @pytest.mark.parametrize("name", ["phi", "llama"])
