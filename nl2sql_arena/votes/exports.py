@@ -43,9 +43,9 @@ class Samples:
     def hold(self, vote: Mapping[str, Any]) -> bool:
         """Whether a vote is on one of them. Battles of before contents were kept are known by their example question, word for word."""
         if vote["db_content"]:
-            return self.contents.get(vote["db"]) == vote["db_content"]
+            return bool(self.contents.get(vote["db"]) == vote["db_content"])
         known = self.questions.get((vote["db"], vote["example_id"]))
-        return vote["db"] in self.contents and known is not None and known.strip() == vote["question"].strip()
+        return vote["db"] in self.contents and known is not None and known.strip() == str(vote["question"]).strip()
 
 
 def samples(databases: Mapping[str, Database]) -> Samples:

@@ -1,6 +1,10 @@
 """What the Votes tab says of a store of simulated votes, asked without a browser."""
 
+import base64
+import io
+import json
 import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -11,6 +15,7 @@ import gradio as gr
 import pytest
 
 from nl2sql_arena import settings
+from nl2sql_arena.arena import Ask
 from nl2sql_arena.benchmark import runs
 from nl2sql_arena.services import Profile, Services, open_services
 from nl2sql_arena.types import Example
@@ -175,8 +180,6 @@ def test_figures_break_down_by_difficulty_category_and_database(opened: Any, exa
 
 
 def test_the_gallery_shows_a_wrong_answer_that_won_but_never_the_open_battle_s_question(opened: Any, examples: Sequence[Example]) -> None:
-    from nl2sql_arena.arena import Ask
-
     tab = opened([said(examples[0], "model_a"), said(examples[1], "model_a"), said(examples[2], "model_b")])
     shown = text(judged(tab)[tab.gallery])
     assert [each.question in shown for each in examples[:3]] == [True, True, False]
@@ -207,3 +210,30 @@ def test_the_chart_needs_a_run_of_both_models_in_these_revisions(opened: Any, ex
     assert "people prefer the first" in text(found[tab.numbers])
     titles = found[tab.plot].layout.title.text
     assert "Votes: 1 on questions drawn at random" in re.sub(r"<[^>]+>", " ", titles)
+
+
+def unpacked(update: dict[Any, Any], tab: VotesTab) -> dict[str, str]:
+    file = update[tab.saving.file]
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(file["text"]))) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def test_a_download_holds_one_profile_and_its_card(opened: Any, examples: Sequence[Example]) -> None:
+    tab = opened([said(examples[0], "model_a"), said(examples[1], "model_a", FOX, CUB, profile="mini")])
+    update = tab.saving.on_save("jsonl", tab._profile_of("mini/blind"), False, tab.sessions.of("a page"))
+    assert update[tab.saving.file]["name"] == "votes-mini-jsonl.zip"
+    files = unpacked(update, tab)
+    assert [json.loads(line)["model_a"] for line in files["votes.jsonl"].splitlines()] == ["fox"]
+    assert "practice models" in files["README.md"]
+    nothing = tab.saving.on_save("jsonl", tab._profile_of("baseline/blind"), False, tab.sessions.of("a page"))
+    assert nothing[tab.saving.file] == {}
+    assert "No vote of the baseline models is left" in nothing[tab.saving.told]
+
+
+def test_a_download_keeps_quiet_about_the_open_battle_s_question(opened: Any, examples: Sequence[Example]) -> None:
+    tab = opened([said(each, "model_a") for each in examples[:2]])
+    session = tab.sessions.of("a page")
+    session.round.ask = Ask(examples[0].question, "shop", ("owl", "elk"), blind=True, voter="ann", example=examples[0])
+    update = tab.saving.on_save("jsonl", "real", False, session)
+    assert [json.loads(line)["example_id"] for line in unpacked(update, tab)["votes.jsonl"].splitlines()] == [examples[1].id]
+    assert "left out until you have voted" in update[tab.saving.told]

@@ -21,10 +21,12 @@ from nl2sql_arena.ui.benchmark import html
 from nl2sql_arena.ui.benchmark.shelf import Shelf
 from nl2sql_arena.ui.sessions import Session, Sessions
 from nl2sql_arena.ui.votes import board, chart, people
-from nl2sql_arena.ui.votes.groups import Group, groups
+from nl2sql_arena.ui.votes.groups import WHO, Group, groups
 from nl2sql_arena.ui.votes.names import Names, many
+from nl2sql_arena.ui.votes.saving import Saving
 from nl2sql_arena.votes import agreement, meter, rating, statistics
 from nl2sql_arena.votes.ballots import Ballot, unflagged
+from nl2sql_arena.votes.reading import WITH_BASELINE
 from nl2sql_arena.votes.statistics import Field, Standing
 
 ALL, UNFLAGGED = "All votes", "Without flagged votes"
@@ -59,6 +61,7 @@ class VotesTab:
                 self.numbers = gr.HTML(elem_id="votes-numbers", padding=False)
             self.agreement = gr.HTML(elem_id="votes-agreement", padding=False)
             self.gallery = gr.HTML(elem_id="votes-gallery", padding=False)
+            self.saving = Saving(services, sessions)
         self._wire(tab)
 
     def _wire(self, tab: gr.Tab) -> None:
@@ -68,6 +71,12 @@ class VotesTab:
         judged = [self.about_run, self.chart, self.plot, self.numbers, self.agreement, self.gallery]
         counted_.then(self.on_judged, [self.group, self.flags], judged, concurrency_limit=2, **PRIVATE)
         self.field.input(self.on_field, chosen, self.broken, **INSTANT)
+        self.saving.wire(self.group, self.flags, UNFLAGGED, self._profile_of)
+
+    def _profile_of(self, key: str | None) -> str:
+        """Of the group that is chosen, `real`, `mini` or `baseline`."""
+        profile = (key or self.profile.kind).partition("/")[0].removesuffix(WITH_BASELINE)
+        return profile if profile in WHO else self.profile.kind
 
     def on_show(self, key: str | None, flags: str, field: Field) -> Update:
         """What is counted without running any query."""
