@@ -8,6 +8,7 @@ from nl2sql_arena.benchmark.figures import Paired
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.benchmark.runs import Measured, StoredRun
 from nl2sql_arena.errors import BadInput
+from nl2sql_arena.stats import holm
 
 Pair = tuple[Result, Result]
 """One question before and after."""
@@ -39,7 +40,9 @@ def between(before: StoredRun, after: StoredRun) -> list[Change]:
         raise BadInput("These runs do not compare: choose two of the same questions and rule, both of real models or both of minis.")
     old, new = ([each.name for each in run.measured.contestants] for run in (before, after))
     shared = [(name, name) for name in new if name in old] or [(old[0], new[0])]
-    return [_change(before.results, after.results, *names) for names in shared]
+    found = [_change(before.results, after.results, *names) for names in shared]
+    raised = holm([each.paired.p for each in found])
+    return [replace(each, paired=replace(each.paired, p_holm=p)) for each, p in zip(found, raised, strict=True)]
 
 
 def _change(before: Sequence[Result], after: Sequence[Result], old: str, new: str) -> Change:

@@ -98,23 +98,23 @@ def _accuracy(shown: Shown) -> go.Figure:
     heights, counts = (-0.06 * top, -0.13 * top), []
     for index, model in enumerate(models):
         intervals = [found.get(model, {}).get(group, Interval(math.nan, 0, 1, 0)) for group in GROUPS]
-        at = [place + _offset(index, len(models), 0.84) for place in range(len(GROUPS))]
-        colour = _colour(shown, model)
+        at = [place + offset(index, len(models), 0.84) for place in range(len(GROUPS))]
+        colour = colour_of(shown, model)
         figure.add_bar(
             name=shown.titles[model], x=at, y=[100 * i.value if i.n else None for i in intervals], width=width * 0.86,
-            error_y=_error(intervals), customdata=[[group, *_said(i)] for group, i in zip(GROUPS, intervals, strict=True)],
+            error_y=error_bars(intervals), customdata=[[group, *_said(i)] for group, i in zip(GROUPS, intervals, strict=True)],
             marker={"color": [colour if i.n >= FEW else CLEAR for i in intervals], "line": {"color": colour, "width": 2}},
             hovertemplate="%{customdata[0]}: %{customdata[1]}, n=%{customdata[2]}<extra>" + shown.titles[model] + "</extra>",
             showlegend=False,
         )  # fmt: skip
-        _key(figure, shown.titles[model], colour)
+        legend_key(figure, shown.titles[model], colour)
         _below(figure, at, heights[0], [f"{100 * i.value:.0f}" if i.n else "–" for i in intervals], len(models))
         counts.append([i.n for i in intervals])
     if len(set(map(tuple, counts))) == 1:  # the same questions for all, said once, as a phone has no room for more
         _below(figure, list(range(len(GROUPS))), heights[1], [f"{n} each" if len(counts) > 1 else str(n) for n in counts[0]], 1)
     else:
         for index, numbers in enumerate(counts):
-            at = [place + _offset(index, len(counts), 0.84) for place in range(len(GROUPS))]
+            at = [place + offset(index, len(counts), 0.84) for place in range(len(GROUPS))]
             _below(figure, at, heights[1], [str(n) for n in numbers], len(counts))
     for height, said in zip(heights, "%n", strict=True):
         figure.add_annotation(x=0, xref="paper", xanchor="right", y=height, text=said, showarrow=False, font={"size": 11}, xshift=-6)
@@ -139,21 +139,23 @@ def _paired(shown: Shown) -> go.Figure:
     """A's accuracy less B's by level, with its interval."""
     pair = _pair(shown)
     figure = go.Figure()
-    found = figures.paired(_leveled(shown), *pair) if pair else {}
+    found = figures.paired(_leveled(shown), *pair, among=list(shown.titles)) if pair else {}
     ticks = []
     for place, group in enumerate(GROUPS):
         each = found.get(group)
-        ticks.append(f"{group}<br>n={each.n}<br>p={_p(each.p)}" if each and each.n else f"{group}<br>n=0<br> ")
+        ps = f"n={each.n}<br>p={_p(each.p)}<br>Holm {_p(each.p_holm)}" if each and each.n else "n=0<br> <br> "
+        ticks.append(f"{group}<br>{ps}")
         if each and each.n:
             difference = each.difference
             said = f"{_points(difference.value)} ({_points(difference.low)} to {_points(difference.high)})"
             figure.add_scatter(
-                x=[place], y=[100 * difference.value], mode="markers", showlegend=False, error_y=_error([difference]),
+                x=[place], y=[100 * difference.value], mode="markers", showlegend=False, error_y=error_bars([difference]),
                 marker={
                     "size": 13, "symbol": "circle" if each.n >= FEW else "circle-open",
-                    "color": _colour(shown, pair[difference.value < 0]) if pair else GREY, "line": {"width": 2.5},
+                    "color": colour_of(shown, pair[difference.value < 0]) if pair else GREY, "line": {"width": 2.5},
                 },
-                hovertemplate=f"{group}: {said}, n={each.n}, p={_p(each.p)}, resolves {_apart(each.resolvable)}<extra></extra>",
+                hovertemplate=f"{group}: {said}, n={each.n}, p={_p(each.p)}, Holm {_p(each.p_holm)}, "
+                f"resolves {_apart(each.resolvable)}<extra></extra>",
             )  # fmt: skip
             figure.add_annotation(
                 x=place,
@@ -178,7 +180,8 @@ def _paired(shown: Shown) -> go.Figure:
     resolves = ", ".join(f"{group} {_apart(each.resolvable)}" for group, each in found.items() if not math.isnan(each.resolvable))
     return _laid(
         figure, shown, "paired", 420, said, "Percentage points on the same questions; lines: Newcombe's 95 % interval for paired shares; "
-        "p: McNemar's exact test.", hollow, f"Smallest differences that it can resolve: {resolves}." if resolves else "",
+        "p: McNemar's exact test. Holm: that p raised (S. Holm, 1979), for all over the pairs of this run's contestants, for levels over "
+        "pairs and levels.", hollow, f"Smallest differences that it can resolve: {resolves}." if resolves else "",
     )  # fmt: skip
 
 
@@ -186,11 +189,12 @@ def _paired_rows(shown: Shown) -> list[Row]:
     results = _leveled(shown)
     rows = []
     for a, b in figures.pairs(list(shown.titles)):
-        for group, each in figures.paired(results, a, b).items():
+        for group, each in figures.paired(results, a, b, among=list(shown.titles)).items():
             rows.append({
                 "model_a": a, "model_b": b, "level": group, "n": each.n, "both_right": each.both, "only_a": each.only_a,
                 "only_b": each.only_b, "neither": each.neither, "difference": _or_none(each.difference.value),
                 "low": each.difference.low, "high": each.difference.high, "p_mcnemar_exact": each.p if each.n else None,
+                "p_holm": each.p_holm if each.n else None,
                 "resolvable": _or_none(each.resolvable),
             })  # fmt: skip
     return rows
@@ -205,17 +209,17 @@ def _features(shown: Shown) -> go.Figure:
     figure = go.Figure()
     for index, model in enumerate(models):
         shares = [(place, name, found[model][name]) for place, name in enumerate(names) if model in found and name in found[model]]
-        colour = _colour(shown, model)
+        colour = colour_of(shown, model)
         figure.add_scatter(
-            x=[100 * i.value for _, _, i in shares], y=[place + _offset(index, len(models), 0.66) for place, _, _ in shares],
-            mode="markers", error_x=_error([i for _, _, i in shares]), showlegend=False,
+            x=[100 * i.value for _, _, i in shares], y=[place + offset(index, len(models), 0.66) for place, _, _ in shares],
+            mode="markers", error_x=error_bars([i for _, _, i in shares]), showlegend=False,
             customdata=[[name, *_said(i)] for _, name, i in shares],
             marker={"color": colour, "size": 8, "line": {"width": 2, "color": colour}, "symbol": [
                 "circle" if i.n >= FEW else "circle-open" for _, _, i in shares
             ]},
             hovertemplate="%{customdata[0]}: %{customdata[1]}, n=%{customdata[2]}<extra>" + shown.titles[model] + "</extra>",
         )  # fmt: skip
-        _key(figure, shown.titles[model], colour)
+        legend_key(figure, shown.titles[model], colour)
     ticks = [f"{name.replace('_', ' ')} (n={most[name]})" for name in names]
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=ticks, range=[len(names) - 0.4, -0.6], showgrid=False)
     for place in range(1, len(names)):
@@ -279,15 +283,15 @@ def _effort(shown: Shown) -> go.Figure:
     for row in (1, 2):
         figure.add_scatter(row=row, col=1, x=[None], y=[None], showlegend=False)  # axes also before the first answer
     for model, title in shown.titles.items():
-        colour = _colour(shown, model)
-        _key(figure, title, colour)
+        colour = colour_of(shown, model)
+        legend_key(figure, title, colour)
         done = {group: each for group, each in found.get(model, {}).items() if each[0].n}
         for row, unit in ((1, "s"), (2, "tokens")):
             for group, (share, *medians) in done.items():
                 whole = group == "all"
                 figure.add_scatter(
                     row=row, col=1, x=[medians[row - 1]], y=[100 * share.value], mode="markers", showlegend=False,
-                    error_y=_error([share]) if whole else None,
+                    error_y=error_bars([share]) if whole else None,
                     marker={
                         "color": colour, "size": 14 if whole else 8, "symbol": "star" if whole else f"{LEVEL_SYMBOLS[group]}-open",  # type: ignore[index]
                     },
@@ -316,7 +320,7 @@ def _agreement(shown: Shown) -> go.Figure:
     pair = _pair(shown)
     found = figures.paired(_leveled(shown), *pair) if pair else {}
     a, b = (shown.titles[each] for each in pair) if pair else ("A", "B")
-    colours = [_colour(shown, each) for each in pair] if pair else list(COLOURS)
+    colours = [colour_of(shown, each) for each in pair] if pair else list(COLOURS)
     alone = (("only_a", f"only {a}", colours[0]), ("only_b", f"only {b}", colours[1]))
     parts = (("both", "both right", BOTH), *alone, ("neither", "neither", "#8b93a5"))
     figure = go.Figure()
@@ -399,15 +403,15 @@ def _ends(highest: float) -> float:
     return next(end for end in (25, 50, 75, 100) if 100 * highest <= end)
 
 
-def _colour(shown: Shown, model: str) -> str:
+def colour_of(shown: Shown, model: str) -> str:
     return COLOURS[list(shown.titles).index(model) % len(COLOURS)]
 
 
-def _offset(index: int, count: int, spread: float) -> float:
+def offset(index: int, count: int, spread: float) -> float:
     return spread * ((index + 0.5) / count - 0.5)
 
 
-def _error(intervals: Sequence[Interval]) -> dict[str, Any]:
+def error_bars(intervals: Sequence[Interval]) -> dict[str, Any]:
     return {
         "type": "data", "symmetric": False, "thickness": 1.3, "width": 3, "color": GREY,
         "array": [100 * (i.high - i.value) if i.n else 0 for i in intervals],
@@ -441,7 +445,7 @@ def _p(p: float) -> str:
     return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
-def _key(figure: go.Figure, title: str, colour: str) -> None:
+def legend_key(figure: go.Figure, title: str, colour: str) -> None:
     """A legend's entry whose mark is filled, whatever the first bar looks like."""
     figure.add_scatter(x=[None], y=[None], mode="markers", name=title, marker={"color": colour, "size": 11, "symbol": "square"})
 

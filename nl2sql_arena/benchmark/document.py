@@ -106,9 +106,9 @@ def _in_markdown(block: Block) -> str:
 
 def html(document: Document) -> str:
     """One page that needs nothing else: styles, and Plotly's script once, are in it."""
-    body = [f"<h1>{_inline(document.title)}</h1>", f'<p class="soft">{_inline(document.lead)}</p>']
+    body = [f"<h1>{inline(document.title)}</h1>", f'<p class="soft">{inline(document.lead)}</p>']
     for section in document.sections:
-        body += [f"<h2>{_inline(section.title)}</h2>", *(_in_html(block) for block in section.blocks)]
+        body += [f"<h2>{inline(section.title)}</h2>", *(_in_html(block) for block in section.blocks)]
     has_pictures = any(isinstance(block, Picture) for section in document.sections for block in section.blocks)
     script = f"<script>{get_plotlyjs()}</script>" if has_pictures else ""
     head = (
@@ -123,27 +123,27 @@ def html(document: Document) -> str:
 
 def _in_html(block: Block) -> str:
     if isinstance(block, Table):
-        caption = f"<figcaption>{_inline(block.caption)}</figcaption>" if block.caption else ""
+        caption = f"<figcaption>{inline(block.caption)}</figcaption>" if block.caption else ""
         rows = "".join(_row("td", row) for row in block.rows)
         return f'<figure><div class="wide"><table>{_row("th", block.head)}{rows}</table></div>{caption}</figure>'
     if isinstance(block, Picture):
         options = {"displaylogo": False, "responsive": True, "displayModeBar": False}
         drawn = block.figure.to_html(full_html=False, include_plotlyjs=False, config=options)
-        above = f"<h3>{_inline(block.title)}</h3>" * bool(block.title) + f'<p class="soft">{_inline(block.said)}</p>' * bool(block.said)
-        below = f"<figcaption>{_inline(' '.join(block.notes))}</figcaption>" if block.notes else ""
+        above = f"<h3>{inline(block.title)}</h3>" * bool(block.title) + f'<p class="soft">{inline(block.said)}</p>' * bool(block.said)
+        below = f"<figcaption>{inline(' '.join(block.notes))}</figcaption>" if block.notes else ""
         return f"<figure>{above}{drawn}{below}</figure>"
     if isinstance(block, Code):
         return f"<pre><code>{escape(block.text)}</code></pre>"
     if isinstance(block, Points):
-        return "<ul>" + "".join(f"<li>{_inline(item)}</li>" for item in block.items) + "</ul>"
-    return f"<p>{_inline(block.text)}</p>"
+        return "<ul>" + "".join(f"<li>{inline(item)}</li>" for item in block.items) + "</ul>"
+    return f"<p>{inline(block.text)}</p>"
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{_inline(cell)}</{tag}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<{tag}>{inline(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _inline(text: str) -> str:
+def inline(text: str) -> str:
     """Markdown's `code`, **bold** and [links](...) as HTML, all else as it is."""
     parts = re.split(r"(`[^`]+`)", text)
     return "".join(f"<code>{escape(part[1:-1])}</code>" if part.startswith("`") and len(part) > 2 else _marked(part) for part in parts)

@@ -22,6 +22,7 @@ from typing import Any
 
 from nl2sql_arena.benchmark.metrics import GROUPS
 from nl2sql_arena.benchmark.runner import Result
+from nl2sql_arena.difficulty import Axis
 from nl2sql_arena.stats import t_quantile
 from nl2sql_arena.types import Execution, Interval
 
@@ -135,10 +136,11 @@ def mean(values: Sequence[float]) -> Interval:
     return Interval(middle, middle - reach, middle + reach, len(values))
 
 
-def as_json(found: Mapping[str, Efficiency], repeats: int) -> dict[str, Any]:
-    """The `efficiency` object of `bench run --json`."""
+def as_json(found: Mapping[str, Efficiency], repeats: int, axis: Axis) -> dict[str, Any]:
+    """The `efficiency` object of `bench run --json`; `axis` is whose levels the results have."""
     return {
         "repeats": repeats,
+        "axis": axis,
         "models": {
             model: {
                 "r_ves": {group: _interval(share) for group, share in each.r_ves.items()},

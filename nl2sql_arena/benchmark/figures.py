@@ -7,15 +7,15 @@ questions where both were scored. `charts` draws these numbers, the report print
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 from nl2sql_arena.benchmark import metrics
 from nl2sql_arena.benchmark.metrics import GROUPS
 from nl2sql_arena.benchmark.runner import Result
-from nl2sql_arena.stats import clustered, mcnemar_exact, newcombe_paired, resolvable, wilson
-from nl2sql_arena.types import Interval
+from nl2sql_arena.stats import clustered, holm, mcnemar_exact, newcombe_paired, resolvable, wilson
+from nl2sql_arena.types import LEVELS, Interval
 
 FEW = 100
 """A share over fewer questions is drawn hollow."""
@@ -24,7 +24,8 @@ FEW = 100
 @dataclass(frozen=True)
 class Paired:
     """Two models on the same n questions: how many both have right, one alone, or neither; A's accuracy less B's with Newcombe's interval
-    (in -1..1); McNemar's exact two-sided `p`; and the smallest difference that could have been `resolvable` (0..1, NaN: none).
+    (in -1..1); McNemar's exact two-sided `p`, and `p_holm`, the same raised for how many were looked at (see `paired`); and the smallest
+    difference that could have been `resolvable` (0..1, NaN: none).
     """
 
     n: int
@@ -34,6 +35,7 @@ class Paired:
     neither: int
     difference: Interval
     p: float
+    p_holm: float
     resolvable: float
 
 
@@ -81,8 +83,24 @@ def by_database(results: Sequence[Result]) -> dict[str, ByDatabase]:
     return found
 
 
-def paired(results: Sequence[Result], a: str, b: str) -> dict[str, Paired]:
-    """Level (and all) -> the two models on the questions where both were scored. A question is told by database and id."""
+def paired(results: Sequence[Result], a: str, b: str, among: Sequence[str] = ()) -> dict[str, Paired]:
+    """Level (and all) -> the two models on the questions where both were scored. A question is told by database and id.
+
+    `p_holm` is raised after S. Holm, A simple sequentially rejective multiple test procedure (Scandinavian Journal of Statistics 6, 1979):
+    that of `all` over all pairs of the models `among` which these two are looked at, those of levels over all pairs and levels.
+    """
+    others = [pair for pair in pairs(among) if set(pair) != {a, b}]
+    tables = [_table(results, *pair) for pair in ((a, b), *others)]
+    raised: dict[str, float] = {}
+    for groups in (("all",), LEVELS):
+        counted = [(index, group) for index, table in enumerate(tables) for group in groups if table[group].n]
+        for (index, group), p in zip(counted, holm([tables[index][group].p for index, group in counted]), strict=True):
+            if index == 0:
+                raised[group] = p
+    return {group: replace(each, p_holm=raised.get(group, 1.0)) for group, each in tables[0].items()}
+
+
+def _table(results: Sequence[Result], a: str, b: str) -> dict[str, Paired]:
     ours = {_key(each): each for each in of(results, a)}
     theirs = {_key(each): each for each in of(results, b)}
     sides = [(each, theirs[key]) for key, each in ours.items() if key in theirs]
@@ -98,7 +116,7 @@ def resolution(results: Sequence[Result]) -> dict[str, float]:
     """Level (and all) -> the smallest difference of two of these models that their number of questions can resolve, taken for the pair
     that needs most, so that it holds for every pair. NaN where none can be, or with fewer than two models.
     """
-    tables = [paired(results, a, b) for a, b in pairs(list(dict.fromkeys(result.answer.model for result in results)))]
+    tables = [_table(results, a, b) for a, b in pairs(list(dict.fromkeys(result.answer.model for result in results)))]
     found = {group: [table[group].resolvable for table in tables] for group in GROUPS}
     return {group: math.nan if not each or any(map(math.isnan, each)) else max(each) for group, each in found.items()}
 
@@ -141,4 +159,5 @@ def _paired(sides: Sequence[tuple[float | None, float | None]]) -> Paired:
     n = both + only_a + only_b + neither
     found = newcombe_paired(both, only_a, only_b, neither)
     least = resolvable(n, (only_a + only_b) / n) if n else math.nan
-    return Paired(n, both, only_a, only_b, neither, found, mcnemar_exact(only_a, only_b), least)
+    p = mcnemar_exact(only_a, only_b)
+    return Paired(n, both, only_a, only_b, neither, found, p, p, least)

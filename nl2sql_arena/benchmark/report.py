@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nl2sql_arena.benchmark import charts, figures, metrics
+from nl2sql_arena.benchmark import charts, figures, metrics, passes
 from nl2sql_arena.benchmark.charts import AXIS_WORDS, CHARTS, OUTCOME_WORDS, Shown
 from nl2sql_arena.benchmark.document import Block, Code, Document, Picture, Points, Section, Table, Text
 from nl2sql_arena.benchmark.metrics import GROUPS, Metrics
+from nl2sql_arena.benchmark.passes import Found
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.benchmark.runs import StoredRun
 from nl2sql_arena.benchmark.scorers import REASONS
@@ -24,6 +25,11 @@ EXAMPLES = 2
 FEATURE_QUESTIONS = 20
 """Of so many questions at least is a feature's accuracy spoken of."""
 RULE = f"the first {EXAMPLES} of each level by the order of the questions' ids; none was chosen by hand"
+HOLM = (
+    "Each p is of its pair and group alone. Beside it stands the same p raised after S. Holm, A simple sequentially rejective multiple "
+    "test procedure (Scandinavian Journal of Statistics 6, 1979), so that all may be read together: that of `all` over all pairs, those "
+    "of levels over all pairs and levels."
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Told:
     axis: Axis
     results: tuple[Result, ...]
     metrics: Mapping[str, Metrics]
-    passes: Mapping[str, Any]
+    passes: Mapping[str, Found]
 
     @property
     def titles(self) -> dict[str, str]:
@@ -49,8 +55,8 @@ class Told:
         return charts.shown(self.run.measured, self.run.results, self.axis, stored=True)
 
 
-def told(run: StoredRun, axis: Axis, read: metrics.Read, passes: Mapping[str, Any]) -> Told:
-    """`read` has the clauses of `metrics.queries(run.results)`.
+def told(run: StoredRun, axis: Axis, read: metrics.Read, found: Mapping[str, Found]) -> Told:
+    """`read` has the clauses of `metrics.queries(run.results)`, `found` what passes over the run have found.
 
     Raises BadInput for a run that mixes real models and minis, or has no answer.
     """
@@ -60,7 +66,7 @@ def told(run: StoredRun, axis: Axis, read: metrics.Read, passes: Mapping[str, An
     if not run.results:
         raise BadInput(f"The run {run.measured.name} has no answer yet; run it again and then report.")
     results = tuple(metrics.leveled(run.results, axis))
-    return Told(run, axis, results, metrics.measure(results, read), passes)
+    return Told(run, axis, results, metrics.measure(results, read), found)
 
 
 def report(about: Told) -> Document:
@@ -82,7 +88,7 @@ def sections(about: Told) -> tuple[Section, ...]:
         Section("How answers ended", outcomes(about)),
         Section("Validity, form, abstention and repair", further(about)),
         Section("Time, tokens and memory", effort(about)),
-        Section("Further passes", passes(about)),
+        Section("Further passes", further_passes(about)),
         Section("Where they disagree", disagreements(about)),
         Section("What this cannot show", limits(about)),
     )
@@ -154,23 +160,23 @@ def by_level(about: Told) -> tuple[Block, ...]:
 
 def pairs(about: Told) -> tuple[Block, ...]:
     blocks: list[Block] = []
-    compared = figures.pairs([name for name in about.titles if name in about.metrics])
-    if len(compared) > 1:
-        blocks.append(Text(f"Each p stands for its pair alone; of {len(compared)} pairs and five groups some are small by chance."))
-    for a, b in compared:
-        found = figures.paired(about.results, a, b)
+    models = [name for name in about.titles if name in about.metrics]
+    for a, b in figures.pairs(models):
+        found = figures.paired(about.results, a, b, among=models)
         rows = tuple(
             (
                 group, str(each.n), str(each.both), str(each.only_a), str(each.only_b), str(each.neither),
                 f"{_points(each.difference.value)} ({_points(each.difference.low)} to {_points(each.difference.high)})" if each.n else "–",
-                f"{each.p:.3f}" if each.n else "–",
+                f"{each.p:.3f}" if each.n else "–", f"{each.p_holm:.3f}" if each.n else "–",
             )
             for group, each in found.items()
         )  # fmt: skip
         caption = (
             f"A: {about.titles[a]}; B: {about.titles[b]}. Difference A less B in points, Newcombe's paired interval; McNemar's exact p."
         )
-        blocks.append(Table(("", "n", "both right", "only A", "only B", "neither", "difference", "p"), rows, caption))
+        blocks.append(Table(("", "n", "both right", "only A", "only B", "neither", "difference", "p", "p, Holm"), rows, caption))
+    if blocks:
+        blocks.insert(0, Text(HOLM))
     return (_picture(about, "paired"), _picture(about, "agreement"), *blocks) if blocks else ()
 
 
@@ -256,67 +262,19 @@ def _spread(spread: metrics.Spread) -> str:
     return f"{spread.median:.2g} ({spread.p90:.2g})" if spread.n else "–"
 
 
-def passes(about: Told) -> tuple[Block, ...]:
-    """What `--variants`, `--efficiency` and `--robustness` found, where they were made."""
+def further_passes(about: Told) -> tuple[Block, ...]:
+    """What `--variants`, `--robustness` and `--efficiency` found, where they were made."""
     blocks: list[Block] = []
-    if found := about.passes.get("variants"):
-        blocks.append(_variants(about, found))
-    if found := about.passes.get("robustness"):
-        blocks.append(_robustness(about, found))
-    if found := about.passes.get("efficiency"):
-        blocks.append(_efficiency(about, found))
+    for name, found in passes.told(about.passes, about.titles).items():
+        blocks.append(Text(f"**{passes.titled(name)}**"))
+        if name == "robustness":
+            figure = passes.drops(about.passes[name], about.shown)
+            said = charts.caption(figure)
+            blocks.append(Picture(figure, said.title, said.run, said.notes))
+        blocks += found
+        if name == "variants":
+            blocks += passes.lucky_points(about.passes[name], about.titles)
     return tuple(blocks)
-
-
-def _variants(about: Told, found: Mapping[str, Any]) -> Table:
-    rows = tuple(
-        (
-            about.titles.get(model, model),
-            _json_said(each["plain"]),
-            _json_said(each["stricter"]),
-            str(len(each["lucky"])),
-            str(each["held"]),
-        )
-        for model, each in found["models"].items()
-    )
-    seeds = ", ".join(map(str, found["seeds"]))
-    caption = f"Right answers again on the same databases with other rows (seeds {seeds}): wrong there means matched by luck."
-    return Table(("", "on its own rows", "also on other rows", "by luck", "held"), rows, caption)
-
-
-def _robustness(about: Told, found: Mapping[str, Any]) -> Table:
-    rows = tuple(
-        (each["about"], about.titles.get(model, model), *_dropped(drop))
-        for each in found["slices"].values()
-        for model, drop in each["models"].items()
-    )
-    caption = "The same questions in another guise, made by rule and seed; the drop in points has Newcombe's paired interval, p is Holm's."
-    return Table(("guise", "", "n", "before", "after", "drop", "p"), rows, caption)
-
-
-def _efficiency(about: Told, found: Mapping[str, Any]) -> Table:
-    rows = tuple(
-        (about.titles.get(model, model), _json_number(each["r_ves"]["all"]), _json_number(each["ceiling"]))
-        for model, each in found["models"].items()
-    )
-    caption = f"BIRD's R-VES, {found['repeats']} repeats, one query at a time; the second column is what the golds get against themselves."
-    return Table(("", "R-VES", "golds"), rows, caption)
-
-
-def _json_said(share: Mapping[str, Any]) -> str:
-    return "none of 0" if share["value"] is None else _said(Interval(share["value"], share["low"], share["high"], share["n"]))
-
-
-def _json_number(found: Mapping[str, Any]) -> str:
-    if found["value"] is None:
-        return "none"
-    return f"{found['value']:.2f} (n={found['n']})"
-
-
-def _dropped(drop: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    change = drop["drop"]
-    said = "–" if change["value"] is None else f"{_points(change['value'])} ({_points(change['low'])} to {_points(change['high'])})"
-    return str(drop["n"]), _json_said(drop["before"]), _json_said(drop["after"]), said, f"{drop['p_holm']:.3f}"
 
 
 def disagreements(about: Told) -> tuple[Block, ...]:
@@ -377,7 +335,9 @@ def as_json(about: Told) -> dict[str, Any]:
         "models": figures.as_json(figures.accuracy(about.results)),
         "by_database": metrics.as_json(figures.by_database(about.results)),
         "resolution": metrics.as_json(figures.resolution(about.results)),
-        "pairs": [{"a": a, "b": b, "levels": metrics.as_json(figures.paired(about.results, a, b))} for a, b in figures.pairs(models)],
+        "pairs": [
+            {"a": a, "b": b, "levels": metrics.as_json(figures.paired(about.results, a, b, among=models))} for a, b in figures.pairs(models)
+        ],
         "by_feature": metrics.as_json(figures.by_feature(about.results)),
         "metrics": {model: metrics.as_json(each) for model, each in about.metrics.items()},
         "passes": dict(about.passes),

@@ -139,9 +139,11 @@ def read_passes(path: Path) -> dict[str, Any]:
     """What passes over the run in that file have found: `variants`, `efficiency`, `robustness`; those that were made. Raises BadInput."""
     kept_in = _passes_path(path)
     try:
-        found: dict[str, Any] = json.loads(kept_in.read_text(encoding="utf-8")) if kept_in.is_file() else {}
+        found = json.loads(kept_in.read_text(encoding="utf-8")) if kept_in.is_file() else {}
     except (OSError, ValueError) as problem:
         raise BadInput(f"{kept_in} cannot be read ({problem}); delete it and run again.") from problem
+    if not isinstance(found, dict):
+        raise BadInput(f"{kept_in} does not hold what passes over a run have found; delete it and run again.")
     return found
 
 

@@ -122,7 +122,7 @@ def study(about: Told) -> Document:
         ("Results by level", (*report.by_level(about), *report.pairs(about))),
         ("Results by feature", report.by_feature(about)),
         ("Outcomes, form, effort", (*report.outcomes(about), *report.further(about), *report.effort(about))),
-        ("Robustness, luck and efficiency", report.passes(about) or (Text("No further pass was made over this run (`bench run --variants --robustness --efficiency`)."),)),
+        ("Robustness, luck and efficiency", report.further_passes(about) or (Text("No further pass was made over this run (`bench run --variants --robustness --efficiency`)."),)),
         ("Strengths and weaknesses, with examples", _analysis(about)),
         ("Discussion", _discussion(about)),
         ("Threats to validity", (Points(THREATS), *report.limits(about))),
@@ -218,10 +218,11 @@ def _conclusion(about: Told) -> tuple[Block, ...]:
     models = [name for name in about.titles if name in about.metrics]
     blocks: list[Block] = []
     for a, b in figures.pairs(models):
-        pair = figures.paired(about.results, a, b)["all"]
+        pair = figures.paired(about.results, a, b, among=models)["all"]
         if not pair.n:
             continue
         difference = pair.difference
+        holm = f" ({pair.p_holm:.3f} after Holm over all pairs)" if len(models) > 2 else ""
         is_settled = difference.low > 0 or difference.high < 0
         better, worse = (a, b) if difference.value > 0 else (b, a)
         words = f"{about.titles[better]} has more questions right than {about.titles[worse]}" if is_settled else (
@@ -229,7 +230,7 @@ def _conclusion(about: Told) -> tuple[Block, ...]:
         )  # fmt: skip
         blocks.append(Text(
             f"{words}: {100 * difference.value:+.1f} points ({100 * difference.low:+.1f} to {100 * difference.high:+.1f}), A less B, n={pair.n}, "
-            f"McNemar's exact p {pair.p:.3f}. On these databases, prompts and precisions; another database may turn it."
+            f"McNemar's exact p {pair.p:.3f}{holm}. On these databases, prompts and precisions; another database may turn it."
         ))  # fmt: skip
     return tuple(blocks) or (Text("One contestant alone: there is nothing to conclude about a comparison."),)
 

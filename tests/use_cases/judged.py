@@ -1,5 +1,7 @@
 """Results as a run would have them, made without running anything."""
 
+from typing import Any
+
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.benchmark.runs import Contestant, Measured, StoredRun
 from nl2sql_arena.types import Answer, Completion, Example, Execution, Generation, Kind, Outcome, Prepared, Prompt, Score
@@ -46,3 +48,25 @@ def stored(*results: Result, kinds: dict[str, Kind] | None = None, data: str = "
         "CPU (2 cores)", {"duckdb": "2.0.0", "python": "3.11"}, tuple(contestant(each, (kinds or {}).get(each, "mini")) for each in models),
     )  # fmt: skip
     return StoredRun(about, tuple(results))
+
+
+def found_by_passes(model: str) -> dict[str, Any]:
+    """What all three passes over a run may have found for one model, as they are kept."""
+    share = {"value": 0.5, "low": 0.1, "high": 0.9, "n": 4}
+    luck = {"id": "shop-1", "db": "shop", "reasons": {"1": "match", "2": "rows"}}
+    variants = {
+        "seeds": [1, 2], "skipped": {"zoo": "no generator"}, "skipped_questions": 3,
+        "models": {model: {"plain": share, "stricter": share | {"value": 0.25}, "held": 1, "lucky": [luck], "unproven": []}},
+    }  # fmt: skip
+    drop = {
+        "n": 4, "before": share, "after": share | {"value": 0.25}, "drop": {"value": 0.25, "low": -0.1, "high": 0.5, "n": 4}, "p": 0.5,
+        "p_holm": 1.0, "lost": ["shop-1"], "gained": [], "unscored": 1,
+    }  # fmt: skip
+    slices = {"typos": {"about": "a typo for every eight words", "models": {model: drop}, "left": {"shop-2": "too short"}, "questions": []}}
+    spread = {"value": 61.25, "low": 40.0, "high": 82.5, "n": 4}
+    timed = {"r_ves": {"all": spread, "easy": spread}, "ceiling": spread | {"low": None, "high": None, "n": 1}, "timed": [], "untimed": []}
+    return {
+        "variants": variants,
+        "robustness": {"seed": 0, "slices": slices},
+        "efficiency": {"repeats": 12, "models": {model: timed}},
+    }

@@ -36,6 +36,7 @@ def test_gains_and_losses_are_named_by_question(run: StoredRun) -> None:
     ids = [each.example.id for each in run.results[:6]]
     assert [(old.example.id, new.example.id) for old, new in left.gains] == [(ids[2], ids[2]), (ids[3], ids[3])]
     assert [old.example.id for old, _ in left.losses] == [ids[0]]
+    assert (left.paired.p_holm, right.paired.p_holm) == (1.0, 1.0)
     answerable = [each.level is not None for each in run.results[:5]]
     assert left.paired.n == sum(answerable)
     assert left.paired.difference.value == pytest.approx(1 / left.paired.n)
@@ -65,3 +66,10 @@ def test_minis_are_not_compared_with_real_models(run: StoredRun) -> None:
     assert not changes.comparable(run.measured, real)
     floor = replace(real, contestants=tuple(replace(each, kind="baseline") for each in real.contestants))
     assert changes.comparable(run.measured, floor)
+
+
+def test_a_p_is_raised_for_each_contestant_that_is_looked_at(run: StoredRun) -> None:
+    all_wrong, all_right = (scored(run, name, dict.fromkeys(range(6), value)) for name, value in (("old", 0.0), ("new", 1.0)))
+    left, right = changes.between(all_wrong, all_right)
+    assert left.paired.p < 1.0 == right.paired.p
+    assert left.paired.p_holm == pytest.approx(2 * left.paired.p)

@@ -75,7 +75,7 @@ def test_what_does_not_run_again_is_named_and_counts_on_no_side() -> None:
 def test_figures_are_plain_json_with_their_repeats() -> None:
     run, _ = timing({GOLD: 1.0, FAST: 1.0})
     found = efficiency.measure(run, [answer(1, FAST)], 6)
-    shown = json.loads(json.dumps(efficiency.as_json(found, 6), allow_nan=False))
+    shown = json.loads(json.dumps(efficiency.as_json(found, 6, "duckdb"), allow_nan=False))
     (model,) = shown["models"].values()
     assert shown["repeats"] == 6
     assert model["r_ves"]["all"] == {"value": 100.0, "low": None, "high": None, "n": 1}

@@ -3,7 +3,10 @@
 import math
 from dataclasses import replace
 
+import pytest
+
 from nl2sql_arena.benchmark import figures, metrics
+from nl2sql_arena.benchmark.metrics import leveled
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.stats import mcnemar_exact, newcombe_paired, wilson
 from nl2sql_arena.types import Score
@@ -76,3 +79,17 @@ def test_a_feature_has_its_own_accuracy() -> None:
 def test_unscored_answers_count_nowhere() -> None:
     results = metrics.leveled([result("a", 1, True), replace(result("a", 2, False), score=Score(None, "too_large"))], "spider")
     assert figures.accuracy(results)["a"]["all"] == wilson(1, 1)
+
+
+def test_a_p_among_several_pairs_is_raised_after_holm_for_all_and_for_levels_apart() -> None:
+    results = leveled([result(model, n, n < right) for model, right in (("a", 9), ("b", 1), ("c", 3)) for n in range(12)], "spider")
+    alone = figures.paired(results, "a", "b")
+    assert alone["all"].p_holm == alone["all"].p == pytest.approx(2 / 2**8)
+    found = {pair: figures.paired(results, *pair, among=["a", "b", "c"]) for pair in figures.pairs(["a", "b", "c"])}
+    ps = {pair: each["all"].p for pair, each in found.items()}
+    assert ps == pytest.approx({("a", "b"): 2 / 2**8, ("a", "c"): 2 / 2**6, ("b", "c"): 0.5})
+    raised = {pair: each["all"].p_holm for pair, each in found.items()}
+    assert raised == pytest.approx({("a", "b"): 6 / 2**8, ("a", "c"): 4 / 2**6, ("b", "c"): 0.5})
+    turned = figures.paired(results, "c", "a", among=["a", "b", "c"])["all"]
+    assert turned.p_holm == raised["a", "c"]
+    assert found["a", "b"]["easy"].p_holm == raised["a", "b"], "all are easy: levels without a question are not counted"

@@ -15,6 +15,7 @@ from nl2sql_arena.benchmark.runs import StoredRun
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.services import Services
 from nl2sql_arena.settings import Settings
+from tests.use_cases.judged import found_by_passes
 from tests.use_cases.scripted_models import BASELINE, LEFT, RIGHT
 
 PAGE = Document(
@@ -90,19 +91,16 @@ def test_the_numbers_as_json_are_plain_and_complete(about: Told) -> None:
 
 
 def test_passes_stand_in_the_report_where_they_were_made(about: Told) -> None:
-    assert report.passes(about) == ()
-    share = {"value": 0.5, "low": 0.1, "high": 0.9, "n": 4}
-    luck = {"seeds": [1, 2], "models": {LEFT: {"plain": share, "stricter": share, "held": 2, "lucky": [{}], "unproven": []}}}
-    drop = {"n": 4, "before": share, "after": share, "drop": share | {"value": -0.25}, "p": 0.5, "p_holm": 1.0}
-    guises = {"slices": {"typos": {"about": "a typo for every eight words", "models": {LEFT: drop}}}}
-    times = {"repeats": 3, "models": {LEFT: {"r_ves": {"all": share}, "ceiling": share | {"value": None}}}}
-    made = report.passes(replace(about, passes={"variants": luck, "robustness": guises, "efficiency": times}))
-    rows = [block.rows[0] for block in made if isinstance(block, Table)]
-    title = about.titles[LEFT]
-    assert rows[0] == (title, "50 % (10 to 90) of 4", "50 % (10 to 90) of 4", "1", "2")
-    assert rows[1][:3] == ("a typo for every eight words", title, "4")
-    assert rows[1][5:] == ("-25.0 (+10.0 to +90.0)", "1.000")
-    assert rows[2] == (title, "0.50 (n=4)", "none")
+    assert report.further_passes(about) == ()
+    made = report.further_passes(replace(about, passes=found_by_passes(LEFT)))
+    assert [block.text for block in made if isinstance(block, Text) and block.text.startswith("**")] == [
+        "**Right, or matched by luck? (`--variants`)**",
+        "**The same questions in other guises (`--robustness`)**",
+        "**How fast right answers run (`--efficiency`)**",
+    ]
+    assert [block.title for block in made if isinstance(block, Picture)] == ["Drop in accuracy in other guises"]
+    assert any(isinstance(block, Points) and block.items[0].startswith("`shop-1`: ") for block in made)
+    assert "Drop" not in document.markdown(report.report(about))
 
 
 def test_a_study_fills_every_heading_and_concludes_nothing_from_minis(about: Told) -> None:

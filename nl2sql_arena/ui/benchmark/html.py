@@ -9,6 +9,7 @@ from typing import Any
 from nl2sql_arena.benchmark import figures
 from nl2sql_arena.benchmark.changes import Change, Pair
 from nl2sql_arena.benchmark.charts import Caption
+from nl2sql_arena.benchmark.document import Block, Points, Table, Text, inline
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.benchmark.runs import Contestant, Measured, StoredRun
 from nl2sql_arena.benchmark.scorers import REASONS
@@ -124,6 +125,41 @@ def caption(said: Caption) -> str:
 def notes(said: Caption) -> str:
     """What stands below it."""
     return f'<p class="said">{escape(" ".join(said.notes))}</p>' if said.notes else ""
+
+
+def pass_title(said: str) -> str:
+    return f"<h3>{inline(said)}</h3>"
+
+
+def blocks(found: Sequence[Block], label: str) -> str:
+    """A report's tables, paragraphs and lists; `label` tells a screen reader what the tables are of."""
+    return "".join(_block(block, label) for block in found)
+
+
+def _block(block: Block, label: str) -> str:
+    if isinstance(block, Table):
+        head_ = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in block.head)
+        rows = "".join("<tr>" + "".join(f"<td>{inline(cell)}</td>" for cell in row) + "</tr>" for row in block.rows)
+        return grid(head_, rows, escape(label)) + (f'<p class="said">{inline(block.caption)}</p>' if block.caption else "")
+    if isinstance(block, Points):
+        return '<ul class="said">' + "".join(f"<li>{inline(item)}</li>" for item in block.items) + "</ul>"
+    return f'<p class="said">{inline(block.text)}</p>' if isinstance(block, Text) else ""
+
+
+def matched_by_luck(named: Mapping[tuple[str, str], Sequence[tuple[str, str]]], run: StoredRun) -> str:
+    """The questions of `passes.lucky`, each of which opens, one click away."""
+    asked = {(each.example.db, each.example.id): each.example for each in run.results}
+    names = {name: short(title) for name, title in run.measured.titles.items()}
+    rows = "".join(
+        f"<tr>{_opener(asked[key])}<td>{'<br>'.join(escape(f'{names.get(model, model)}: {why}') for model, why in models)}</td></tr>"
+        for key, models in named.items()
+        if key in asked
+    )
+    if not rows:
+        return ""
+    head_ = '<th scope="col">Question</th><th scope="col">On other rows</th>'
+    summary = f"Questions that were matched by luck: {len(named)}"
+    return f"<details><summary>{summary}</summary>{grid(head_, rows, 'Questions that were matched by luck')}</details>"
 
 
 def numbers(rows: Sequence[Mapping[str, Any]], stem: str, title: str) -> str:
@@ -251,20 +287,22 @@ def side_facts(result: Result | None) -> str:
 
 def changes(found: Sequence[Change], before: Measured, after: Measured) -> str:
     """What each contestant has right or wrong in the shown run and had not in the other, question by question."""
-    parts = "".join(_change(each, before, after) for each in found)
+    parts = "".join(_change(each, len(found), before, after) for each in found)
     said = (
         f"{after.questions} {after.split} questions (data {after.dataset_hash}): the run shown, of {moment(after.at)}, against the run of "
     )
     return f'<section class="changes"><p>{escape(said + moment(before.at))}.</p>{parts}</section>'
 
 
-def _change(each: Change, before: Measured, after: Measured) -> str:
+def _change(each: Change, of: int, before: Measured, after: Measured) -> str:
     paired, difference = each.paired, each.paired.difference
+    holm = f", {paired.p_holm:.3f} after Holm over {of} contestants" if of > 1 else ""
     name = after.titles[each.after]
     title = name if each.before == each.after else f"{name} against {before.titles[each.before]}"
     said = (
         f"{100 * difference.value:+.1f} points (95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}) on {paired.n} "
-        f"answerable questions; McNemar's exact p = {paired.p:.3f}. Right only now: {paired.only_a}; right only before: {paired.only_b}."
+        f"answerable questions; McNemar's exact p = {paired.p:.3f}{holm}. Right only now: {paired.only_a}; "
+        f"right only before: {paired.only_b}."
         if paired.n
         else "No answerable question was scored in both."
     )

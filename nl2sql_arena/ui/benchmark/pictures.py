@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import gradio as gr
@@ -56,10 +56,10 @@ class Pictures:
         run = session.bench.run
         if run is None:
             return {}
-        chart, shown = charts.CHARTS[name], _shown(session, run)
+        chart, shown = charts.CHARTS[name], subject(session, run)
         update = parts.show(chart.figure(shown))
         if with_numbers:
-            update[parts.numbers] = html.numbers(chart.rows(shown), _stem(run, name, session.bench.view.axis), chart.title)
+            update[parts.numbers] = html.numbers(chart.rows(shown), stem(run, name, session.bench.view.axis), chart.title)
         return update
 
     def on_chart(self, chart: str, request: gr.Request) -> Update:
@@ -76,12 +76,8 @@ class Pictures:
             if bench.run is None:
                 raise gr.Error("Open a run first.")
             name = which or bench.view.chart
-            rows = charts.CHARTS[name].rows(_shown(session, bench.run))
-            out = io.StringIO()
-            writer = csv.DictWriter(out, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-            return {"name": f"{_stem(bench.run, name, bench.view.axis)}.csv", "type": "text/csv", "text": out.getvalue()}
+            rows = charts.CHARTS[name].rows(subject(session, bench.run))
+            return as_csv(stem(bench.run, name, bench.view.axis), rows)
 
         return file
 
@@ -108,7 +104,7 @@ class ChartParts:
         return {self.head: html.caption(said), self.plot: figure, self.notes: html.notes(said)}
 
 
-def _shown(session: Session, run: StoredRun) -> charts.Shown:
+def subject(session: Session, run: StoredRun) -> charts.Shown:
     """What the charts show of a run, which is less than it has while one of its questions waits for a vote."""
     view, told = session.bench.view, seen(session, run)
     pair = (view.a, view.b) if view.a and view.b else None
@@ -117,6 +113,15 @@ def _shown(session: Session, run: StoredRun) -> charts.Shown:
     return replace(shown, subtitle=shown.subtitle + LEFT_OUT) if waits else shown
 
 
-def _stem(run: StoredRun, chart: str, axis: str) -> str:
+def stem(run: StoredRun, chart: str, axis: str = "") -> str:
     """A file's name without its ending."""
     return f"{run.measured.name}-{chart}" + (f"-{axis}" if chart in charts.LEVELED else "")
+
+
+def as_csv(name: str, rows: Sequence[charts.Row]) -> dict[str, str]:
+    """Rows as a file for `saving`."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return {"name": f"{name}.csv", "type": "text/csv", "text": out.getvalue()}

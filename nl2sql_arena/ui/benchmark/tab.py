@@ -19,6 +19,7 @@ from nl2sql_arena.ui.arena import ArenaTab
 from nl2sql_arena.ui.benchmark import html
 from nl2sql_arena.ui.benchmark.browse import Browser
 from nl2sql_arena.ui.benchmark.controls import AT_WORK, Controls
+from nl2sql_arena.ui.benchmark.further import Further
 from nl2sql_arena.ui.benchmark.opened import OpenQuestion
 from nl2sql_arena.ui.benchmark.part import INSTANT, Common, Update, seen
 from nl2sql_arena.ui.benchmark.pictures import Pictures
@@ -37,6 +38,7 @@ class BenchmarkTab:
         with gr.Column(visible=False, elem_id="bench-body") as self.body:
             self.pictures = Pictures(common)
             self.contestants = gr.HTML(elem_id="bench-contestants", padding=False)
+            self.further = Further(common, self.pictures)
             self.browser = Browser(common)
             self.opened = OpenQuestion(common)
             self.since = Since(common)
@@ -45,7 +47,8 @@ class BenchmarkTab:
     def _wire(self, tab: gr.Tab) -> None:
         controls, pictures, browser, opened, since = self.controls, self.pictures, self.browser, self.opened, self.since
         listed = [browser.a, browser.b, *browser.filters, *browser.listed]
-        page = [*controls.buttons, self.head, self.body, *pictures.drawn, self.contestants, *listed, opened.box, since.other, since.found]
+        heads = [self.head, self.body, self.contestants, *self.further.parts]
+        page = [*controls.buttons, *heads, *pictures.drawn, *listed, opened.box, since.other, since.found]
         both = [controls.progress, controls.estimate]
         tab.select(self.on_select, controls.options, [*page, *both], **INSTANT)
         controls.pick.input(self.on_pick, [controls.pick, *controls.options], [*page, *both], **INSTANT)
@@ -54,7 +57,7 @@ class BenchmarkTab:
         pair = [*pictures.drawn, *listed, opened.box]
         browser.a.input(self.on_a, browser.a, pair, **INSTANT)
         browser.b.input(self.on_b, browser.b, pair, **INSTANT)
-        opened.opens_from(browser.listing, since.found)
+        opened.opens_from(browser.listing, since.found, self.further.luck)
         pictures.saving(browser.jsonl, self.on_jsonl)
 
     def connect(self, arena: ArenaTab, tabs: gr.Tabs) -> None:
@@ -69,7 +72,7 @@ class BenchmarkTab:
             return update | {self.head: html.EMPTY}
         heads = {self.head: html.head(run, bench.at_work), self.contestants: html.contestants(seen(session, run), self._is_ours(run))}
         drawn = self.pictures.draw(session) | self.browser.offer(run, bench) | self.browser.list(session)
-        return update | heads | drawn | self.since.offer(run.measured)
+        return update | heads | drawn | self.further.show(session) | self.since.offer(run.measured)
 
     def refresh(self, session: Session) -> Update:
         """What further answers of a live run change."""
