@@ -25,7 +25,7 @@ from nl2sql_arena.ui.benchmark.state import Bench, Plan
 from nl2sql_arena.ui.benchmark.tab import BenchmarkTab
 from nl2sql_arena.ui.sessions import Session, Sessions
 from nl2sql_arena.zero_gpu import NAME as ZERO_GPU
-from tests.use_cases.judged import CTE, EASY, HARD, result, stored
+from tests.use_cases.judged import CTE, EASY, HARD, found_by_passes, result, stored
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 
@@ -355,6 +355,52 @@ def test_an_open_blind_battle_takes_its_question_out_of_every_figure_and_file(ta
     again, (_, _, lines) = all_that_leaves(tab)
     assert "n=4" in again[tab.contestants]
     assert lines["name"] == "own.jsonl"
+
+
+def test_what_further_passes_found_is_shown_with_its_questions_and_waits_for_an_open_vote(tab):
+    further, path = tab.further, tab.common.shelf.folders[0] / "own.jsonl"
+    assert not tab.on_select(*CHOICE, VISIT)[further.box]["visible"], "no pass was made"
+    runs.keep_passes(path, found_by_passes("a"))
+    sent = tab.on_select(*CHOICE, VISIT)
+    assert sent[further.box]["visible"]
+    assert "25 % (10 to 90) of 4" in sent[further.variants]
+    assert "12 repeats" in sent[further.efficiency]
+    assert "+25.0 (-10.0 to +50.0)" in sent[further.robustness]
+    assert 'data-key="shop/shop-1"' in sent[further.luck]
+    assert "Title of a: seed 1: the same table, seed 2: other rows" in sent[further.luck]
+    assert charts.caption(sent[further.chart.plot]).title == "Drop in accuracy in other guises"
+    assert "typos,a,4," in further.on_csv(VISIT)["text"]
+    battle_open_on(tab, 1)
+    sent = tab.on_select(*CHOICE, VISIT)
+    assert "your open battle" in sent[further.said]
+    assert [sent[part] for part in (*further.tables.values(), further.luck)] == [""] * 4
+    assert not sent[further.drops]["visible"]
+    with pytest.raises(gr.Error):
+        further.on_csv(VISIT)
+
+
+def test_passes_that_cannot_be_read_are_said_to_be_so_and_the_run_is_shown(tab):
+    kept = tab.common.shelf.folders[0] / "own.passes.json"
+    for text in ("{", '{"variants": {}}', "[]"):
+        kept.write_text(text)
+        sent = tab.on_select(*CHOICE, VISIT)
+        assert "run" in sent[tab.further.said]
+        assert "n=4" in sent[tab.contestants]
+
+
+def test_a_fresh_clone_opens_on_the_run_that_ships_dated_and_stored(tab, shelf):
+    (shelf.folders[0] / "own.jsonl").unlink()
+    shelf.folders[0].rmdir()  # no data folder
+    list(runs.kept(shelf.folders[1], replace(RUN.measured, name="shipped", at="2026-12-24T18:00:00+00:00"), RUN.results))
+    tab.common.session(VISIT).bench.show(None)
+    sent = tab.on_select(*CHOICE, VISIT)
+    assert "Stored run of 24 December 2026, 18:00 UTC" in sent[tab.head]
+    assert [name for _, name in sent[tab.controls.pick]["choices"]] == [sent[tab.controls.pick]["value"]] == ["shipped"]
+    for parts in (tab.pictures.first, tab.pictures.second):
+        assert "Stored run of 2026-12-24: practice models, 6 dev questions" in sent[parts.head]
+    assert sent[tab.body]["visible"]
+    assert not sent[tab.controls.resume]["visible"]
+    assert tab.on_jsonl(VISIT)["name"] == "shipped.jsonl"
 
 
 def test_what_changed_leaves_out_the_question_of_an_open_battle_too(tab, shelf):
