@@ -537,6 +537,8 @@ def test_what_a_full_disk_tore_is_written_over(hub: Hub, machine: Callable[..., 
     one = machine(pace=STILL)
     monkeypatch.setattr(sync, "WRITE_AGAIN", 0.05)
     one.sync.start()
+    one.vote("sent at once", "voter 0")
+    assert until(lambda: one.sync.state("sent at once") == "synced")
     one.vote("first")
     assert until(lambda: len(one.waiting()) == 1)
     full = [True]
@@ -554,8 +556,8 @@ def test_what_a_full_disk_tore_is_written_over(hub: Hub, machine: Callable[..., 
     full[0] = False
     one.vote("third", BOB)
     assert one.sync.flush(20)
-    assert sorted(hub.votes()) == ["first", "second", "third"]
-    assert len(hub.rows) == 6
+    assert sorted(hub.votes()) == ["first", "second", "sent at once", "third"]
+    assert len(hub.rows) == 8, "no line is there twice"
 
 
 @pytest.mark.parametrize(
