@@ -1,0 +1,69 @@
+"""How models write can be chosen where a model's publisher says it, and the page says how full a prompt's context is."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+
+from nl2sql_arena import settings
+from nl2sql_arena.services import Profile, open_services
+from nl2sql_arena.ui.arena import BLIND, OPEN, ArenaTab
+from nl2sql_arena.ui.sessions import Sessions
+from tests.scripted_model import write_scripted
+from tests.ui.script import ANSWERS, PAIR, PLAIN, SAMPLE_DBS, TITLES
+
+PAGE = SimpleNamespace(session_hash="me")
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory):
+    home = tmp_path_factory.mktemp("decoding")
+    for name in PAIR:
+        write_scripted(home / "models", name, ANSWERS[name], title=TITLES[name])
+    (home / "sample_dbs").mkdir()
+    (home / "sample_dbs" / "shop").symlink_to(SAMPLE_DBS / "shop")
+    folders = {"data": home / "data", "models": home / "models", "sample_dbs": home / "sample_dbs"}
+    found = open_services(replace(settings.load({}), **folders, workers=1))
+    yield found
+    found.close()
+
+
+def tab(services, beams):
+    cards = dict(services.cards) | {PAIR[0]: replace(services.cards[PAIR[0]], published_beams=beams)}
+    changed = replace(services, cards=cards, engine=services.engine.under(cards))
+    with gr.Blocks():
+        return ArenaTab(changed, Profile("mini", PAIR, PAIR, "a test machine"), Sessions(), 1, streams=True)
+
+
+def asked(page, mode, decoding):
+    for _ in page.on_ask(PLAIN, "shop", *PAIR, mode, decoding, PAGE):
+        pass
+    return page.sessions.of("me").round
+
+
+def test_a_choice_of_decodings_is_offered_only_where_there_is_one(services):
+    assert not tab(services, 1).decoding.visible
+    page = tab(services, 4)
+    assert page.decoding.visible
+    assert page.decoding.value == "greedy"
+
+
+def test_the_chosen_decoding_reaches_the_models(services):
+    page = tab(services, 4)
+    battle = asked(page, OPEN, "card").battle
+    assert {answer.model: answer.beams for answer in (battle.a, battle.b)} == {PAIR[0]: 4, PAIR[1]: 1}
+    assert asked(page, OPEN, "greedy").battle.a.beams == 1
+    assert "no decoding 'sampled'" in asked(page, OPEN, "sampled").failure
+
+
+def test_how_full_a_context_is_waits_for_the_names(services):
+    page = tab(services, 1)
+    blind = asked(page, BLIND, "greedy").battle
+    shown = page.on_results(PAGE)
+    assert blind.a.completion.prompt_tokens > 0
+    assert "of 16,384 tokens" not in shown[page.table_a] + shown[page.table_b]
+    asked(page, OPEN, "greedy")
+    shown = page.on_results(PAGE)
+    assert "Prompt: " in shown[page.table_a]
+    assert "of 16,384 tokens" in shown[page.table_b]
