@@ -8,10 +8,13 @@ import pytest
 
 from nl2sql_arena import settings
 from nl2sql_arena.services import Profile, open_services
+from nl2sql_arena.types import Generation
 from nl2sql_arena.ui.arena import BLIND, OPEN, ArenaTab
+from nl2sql_arena.ui.benchmark import html
 from nl2sql_arena.ui.sessions import Sessions
 from tests.scripted_model import write_scripted
 from tests.ui.script import ANSWERS, PAIR, PLAIN, SAMPLE_DBS, TITLES
+from tests.use_cases.judged import result, stored
 
 PAGE = SimpleNamespace(session_hash="me")
 
@@ -67,3 +70,12 @@ def test_how_full_a_context_is_waits_for_the_names(services):
     shown = page.on_results(PAGE)
     assert "Prompt: " in shown[page.table_a]
     assert "of 16,384 tokens" in shown[page.table_b]
+
+
+def test_a_stored_run_says_which_contestant_decoded_with_beams():
+    run = stored(result("one", 1, True), result("two", 1, True))
+    first, second = run.measured.contestants
+    contestants = (replace(first, generation=Generation(100, 4)), replace(second, generation=Generation(100, 1)))
+    shown = html.contestants(replace(run, measured=replace(run.measured, contestants=contestants)), True)
+    assert shown.count("4 beams") == 1
+    assert f"{first.precision}, 4 beams" in shown

@@ -51,7 +51,7 @@ def head(run: StoredRun, live: bool) -> str:
     asked = f"{about.questions} {about.split} questions" + (f", {about.chosen}," if about.chosen else "")
     left_out = f" {about.unasked} more questions are not asked, since no gold of theirs runs here." if about.unasked else ""
     libraries = ", ".join(f"{name} {number}" for name, number in about.libraries.items())
-    who = "; ".join(f"{short(each.title)} (prompt {each.prompt}, {each.precision})" for each in about.contestants)
+    who = "; ".join(f"{short(each.title)} (prompt {each.prompt}, {_runs_as(each)})" for each in about.contestants)
     facts = [
         f"{who}.",
         f"{asked} on {databases}; data {about.dataset_hash}; {about.scorer} execution match.{left_out}"
@@ -81,10 +81,15 @@ def _contestant(run: StoredRun, each: Contestant) -> str:
         _bounds(by.interval) if by and by.databases > 1 else "none: too few",
         (f"{right} of {hard} rightly" if hard else "–") + (f"<small>{wrongly} of {easy} wrongly</small>" if easy else ""),
         escape(each.prompt),
-        escape(each.precision),
+        escape(_runs_as(each)),
         escape(each.revision),
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _runs_as(each: Contestant) -> str:
+    beams = each.generation.num_beams
+    return f"{each.precision}, {beams} beams" if beams > 1 else each.precision
 
 
 def _bounds(share: Interval) -> str:
@@ -317,7 +322,7 @@ def _change(each: Change, of: int, before: Measured, after: Measured) -> str:
 def _revisions(each: Change, before: Measured, after: Measured) -> list[str]:
     old = next(one for one in before.contestants if one.name == each.before)
     new = next(one for one in after.contestants if one.name == each.after)
-    pairs = [("revision", old.revision, new.revision), ("precision", old.precision, new.precision), ("prompt", old.prompt, new.prompt)]
+    pairs = [("revision", old.revision, new.revision), ("precision", _runs_as(old), _runs_as(new)), ("prompt", old.prompt, new.prompt)]
     return [f"{what} {was} before, {now} now" for what, was, now in pairs if was != now]
 
 
