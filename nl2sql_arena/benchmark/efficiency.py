@@ -23,7 +23,7 @@ from typing import Any
 from nl2sql_arena.benchmark.metrics import GROUPS
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.difficulty import Axis
-from nl2sql_arena.stats import t_quantile
+from nl2sql_arena.stats import t_quantile, wilson
 from nl2sql_arena.types import Execution, Interval
 
 REPEATS = 12
@@ -32,6 +32,8 @@ ORDERS = tuple(permutations(range(3)))
 STEPS = ((2.0, 1.25), (1.0, 1.0), (0.5, 0.75), (0.25, 0.5))
 """(least ratio, reward), the best first."""
 LEAST = 0.25
+MOST = 100 * math.sqrt(STEPS[0][1])
+"""What a question scores at most."""
 Run = Callable[[str, str], Execution]
 """(database, SQL) -> what running it gave, with the seconds that it took."""
 
@@ -128,12 +130,16 @@ def _score(rewarded: float) -> float:
 
 
 def mean(values: Sequence[float]) -> Interval:
-    """A mean with its 95 % t interval; with fewer than two values the interval is unbounded."""
+    """A mean of scores (0..`MOST`) with its 95 % t interval, cut to that range. Where all scores are equal a t interval would have no
+    width: then the share that may still be other, by Wilson's bound for none of n, may be anything. With fewer than two values it is
+    unbounded.
+    """
     if len(values) < 2:
         return Interval(values[0] if values else math.nan, -math.inf, math.inf, len(values))
-    reach = t_quantile(len(values) - 1) * stdev(values) / math.sqrt(len(values))
+    spread, n = stdev(values), len(values)
+    reach = t_quantile(n - 1) * spread / math.sqrt(n) if spread else MOST * wilson(0, n).high
     middle = fmean(values)
-    return Interval(middle, middle - reach, middle + reach, len(values))
+    return Interval(middle, max(0.0, middle - reach), min(MOST, middle + reach), n)
 
 
 def as_json(found: Mapping[str, Efficiency], repeats: int, axis: Axis) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from nl2sql_arena.benchmark import charts
 from nl2sql_arena.benchmark.charts import AXIS_WORDS, Caption, Row, Shown
 from nl2sql_arena.benchmark.document import Block, Points, Table, Text
+from nl2sql_arena.benchmark.figures import FEW
 from nl2sql_arena.benchmark.metrics import GROUPS
 from nl2sql_arena.benchmark.scorers import REASONS
 from nl2sql_arena.errors import BadInput
@@ -145,7 +146,7 @@ def drops(found: Found, shown: Shown) -> go.Figure:
     for index, model in enumerate(models):
         drawn = [(place, name, slices[name]["models"][model]) for place, name in enumerate(slices) if model in slices[name]["models"]]
         known = [(place, name, each) for place, name, each in drawn if each["n"]]
-        few = [each["n"] < charts.FEW for _, _, each in known]
+        few = [each["n"] < FEW for _, _, each in known]
         some_few = some_few or any(few)
         colour = charts.colour_of(shown, model)
         figure.add_scatter(
@@ -173,7 +174,7 @@ def drops(found: Found, shown: Shown) -> go.Figure:
     notes = (
         "Right of 0: fewer questions right in the other guise. Percentage points on the same questions; lines: Newcombe's 95 % interval "
         "for paired shares.",
-        *((f"Hollow: fewer than {charts.FEW} questions, read with care.",) if some_few else ()),
+        *((f"Hollow: fewer than {FEW} questions, read with care.",) if some_few else ()),
         f"Guises were made by rule (seed {found['seed']}).",
     )
     return charts.laid(figure, Caption("Drop in accuracy in other guises", run, notes), 130 + len(slices) * max(44, 14 * len(models)))

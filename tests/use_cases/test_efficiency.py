@@ -80,3 +80,14 @@ def test_figures_are_plain_json_with_their_repeats() -> None:
     assert shown["repeats"] == 6
     assert model["r_ves"]["all"] == {"value": 100.0, "low": None, "high": None, "n": 1}
     assert model["timed"][0]["control"] == 1.0
+
+
+def test_an_interval_stays_within_what_a_score_can_be_and_is_never_without_width() -> None:
+    some = efficiency.mean([0.0] * 8 + [100.0, 70.0])
+    assert some.low == 0.0
+    assert some.value < some.high < efficiency.MOST
+    zeros = efficiency.mean([0.0, 0.0])
+    assert (zeros.low, zeros.value) == (0.0, 0.0)
+    assert efficiency.mean([0.0] * 100).high < zeros.high < efficiency.MOST
+    best = efficiency.mean([efficiency.MOST] * 3)
+    assert best.low < best.value == pytest.approx(best.high)
