@@ -208,8 +208,8 @@ def test_the_chart_needs_a_run_of_both_models_in_these_revisions(opened: Any, ex
     found = judged(tab)
     assert found[tab.chart]["visible"] is True
     assert "people prefer the first" in text(found[tab.numbers])
-    titles = found[tab.plot].layout.title.text
-    assert "Votes: 1 on questions drawn at random" in re.sub(r"<[^>]+>", " ", titles)
+    assert "Votes: 1 on random questions, by 1 voter" in text(found[tab.about_run])
+    assert "stored run of 2026-11-27" in text(found[tab.about_run])
 
 
 def unpacked(update: dict[Any, Any], tab: VotesTab) -> dict[str, str]:

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from nl2sql_arena.benchmark import figures
-from nl2sql_arena.benchmark.charts import CLEAR, COLOURS, GREY, GRID, LINE
+from nl2sql_arena.benchmark.charts import CLEAR, COLOURS, GREY, GRID
 from nl2sql_arena.benchmark.metrics import GROUPS
 from nl2sql_arena.benchmark.runs import Measured, StoredRun
 from nl2sql_arena.stats import wilson
 from nl2sql_arena.types import Interval
-from nl2sql_arena.ui.votes.names import bounds
+from nl2sql_arena.ui.votes.names import bounds, many
 from nl2sql_arena.votes.ballots import RANDOM, Ballot, counted, pair
 from nl2sql_arena.votes.statistics import figures as of_votes
 
@@ -109,31 +108,30 @@ def figure(found: Compared, titles: Mapping[str, str]) -> go.Figure:
     drawn.add_hline(y=50, line={"color": GREY, "width": 1, "dash": "dot"}, row=1, col=1)
     counts = [_counts(found, group) for group in GROUPS]
     drawn.update_xaxes(tickvals=places, ticktext=counts, range=[-0.5, len(GROUPS) - 0.5], showgrid=False, zeroline=False)
-    shared = {"gridcolor": GRID, "zeroline": False, "ticksuffix": "%", "automargin": True, "tickvals": (0, 25, 50, 75, 100)}
+    ticks = (0, 25, 50, 75, 100)
+    shared = {"gridcolor": GRID, "zeroline": False, "automargin": True, "tickvals": ticks, "ticktext": [f"{tick}%" for tick in ticks]}
     drawn.update_yaxes(row=1, col=1, range=[-3, 103], **shared)
     drawn.update_yaxes(row=2, col=1, range=[0, 103], **shared)
-    lines = [line for note in _notes(found, first) for line in wrap(note, LINE)]
-    head = wrap(TITLE, 44)
-    top = 20 * (len(head) + len(lines)) + 24
-    small = "".join(f'<br><span style="font-size:11px">{line}</span>' for line in lines)
     drawn.update_layout(
-        template="none", height=HEIGHT + top, margin={"l": 44, "r": 22, "t": top, "b": 100}, font={"color": GREY}, paper_bgcolor=CLEAR,
+        template="none", height=HEIGHT, margin={"l": 48, "r": 22, "t": 16, "b": 120}, font={"color": GREY}, paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR, legend={"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom", "x": 0},
-        title={"text": f"<b>{'<br>'.join(head)}</b>{small}", "x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top"},
-        title_pad={"t": 16, "l": 8}, title_font={"size": 15}, hoverlabel={"namelength": -1},
+        hoverlabel={"namelength": -1},
     )  # fmt: skip
     return drawn
 
 
-def _notes(found: Compared, first: str) -> list[str]:
+def notes(found: Compared, titles: Mapping[str, str]) -> list[str]:
+    """What the chart shows and what it was counted on, in sentences of plain text; they stand beside it, where they wrap by themselves."""
+    first = titles[found.first]
     about = found.measured
     practice = "Practice models. " if any(each.kind == "mini" for each in about.contestants) else ""
     others = "" if about.split == "arena" else " Its questions are others than those that were voted on."
     return [
-        f"{practice}Votes: {found.votes} on questions drawn at random, by {found.voters} voters; intervals with voters as the sample.",
+        f"{practice}Votes: {found.votes} on random questions, by {many(found.voters, 'voter')}; intervals with voters as the sample.",
         f"Benchmark: stored run of {about.at[:10]}, {about.questions} {about.split} questions, data {about.dataset_hash}, "
         f"{about.scorer} execution match; Wilson intervals.{others}",
-        f"Above: how often {first} is preferred where a side is: by voters, and by the gold answers where exactly one side is right.",
+        f"Above: how often {first} is preferred where one side is: by voters, and by gold answers where exactly one side is right. Below: "
+        "execution accuracy. Under each level: decisive votes; questions with exactly one side right, of all.",
     ]
 
 

@@ -6,6 +6,7 @@ not share a figure are chosen between (`groups`); all or only the unflagged ones
 
 import time
 from collections.abc import Iterator, Sequence
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -163,7 +164,7 @@ class VotesTab:
                 found = chart.compared(ballots, run, each.first, each.second)
                 stem = f"votes-and-{run.measured.name}"
                 return {
-                    self.about_run: "",
+                    self.about_run: "".join(f"<p>{escape(each)}</p>" for each in chart.notes(found, titles)),
                     self.chart: gr.update(visible=True),
                     self.plot: chart.figure(found, titles),
                     self.numbers: html.numbers(chart.rows(found), stem, chart.TITLE),
