@@ -64,7 +64,7 @@ class SimulatedSpace:
     def stop(self) -> int:
         """How it ends when it is told to, as before it sleeps."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=180)
 
     def lose_disk(self) -> None:
         shutil.rmtree(self.disk)
