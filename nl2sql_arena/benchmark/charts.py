@@ -177,11 +177,10 @@ def _paired(shown: Shown) -> go.Figure:
     if pair:
         said = f"Above 0, more right: {shown.titles[pair[0]]}. Below 0: {shown.titles[pair[1]]}."
     hollow = _hollow({"": {group: each.difference for group, each in found.items()}})
-    resolves = ", ".join(f"{group} {_apart(each.resolvable)}" for group, each in found.items() if not math.isnan(each.resolvable))
     return _laid(
         figure, shown, "paired", 420, said, "Percentage points on the same questions; lines: Newcombe's 95 % interval for paired shares; "
         "p: McNemar's exact test. Holm: that p raised (S. Holm, 1979), for all over the pairs of this run's contestants, for levels over "
-        "pairs and levels.", hollow, f"Smallest differences that it can resolve: {resolves}." if resolves else "",
+        "pairs and levels.", hollow, _resolves_of(found),
     )  # fmt: skip
 
 
@@ -227,7 +226,7 @@ def _features(shown: Shown) -> go.Figure:
     figure.update_xaxes(range=[-2, 102], **_shares(0, 25, 50, 75, 100))
     height = 190 + len(names) * max(24, 9 * len(models) + 6)
     said = "What a question's gold query is made of; a question may be in several rows. Lines: 95 % Wilson intervals."
-    return _laid(figure, shown, "features", max(300, height), said, _hollow(found))
+    return _laid(figure, shown, "features", max(300, height), said, _hollow(found), _resolves_at_best(_leveled(shown)))
 
 
 def _feature_rows(shown: Shown) -> list[Row]:
@@ -261,9 +260,8 @@ def _outcomes(shown: Shown) -> go.Figure:
     figure.update_xaxes(range=[0, 100], **_shares(0, 25, 50, 75, 100))
     figure.update_yaxes(showticklabels=False, range=[len(models) - 0.5, -0.65], showgrid=False)
     figure.update_layout(barmode="stack")
-    return _laid(
-        figure, shown, "outcomes", 250 + 62 * len(models), "Every answer, also to questions that have no right query. Numbers: answers."
-    )
+    said = "Every answer, also to questions that have no right query. Numbers: answers."
+    return _laid(figure, shown, "outcomes", 250 + 62 * len(models), said, _resolves_at_best(_leveled(shown)))
 
 
 def _outcome_rows(shown: Shown) -> list[Row]:
@@ -304,7 +302,7 @@ def _effort(shown: Shown) -> go.Figure:
     figure.update_yaxes(range=[-0.04 * top, 1.04 * top], ticksuffix=" %", nticks=6)
     said = "Stars: all answerable questions, with 95 % Wilson intervals. Open: circle easy, square medium, diamond hard, cross extra."
     company = "Answers that are decoded together share the machine: seconds are those of an answer in its company."
-    return _laid(figure, shown, "effort", 640, said, company)
+    return _laid(figure, shown, "effort", 640, said, company, _resolves(results))
 
 
 def _effort_rows(shown: Shown) -> list[Row]:
@@ -341,7 +339,7 @@ def _agreement(shown: Shown) -> go.Figure:
     figure.update_yaxes(range=[0, 101], **_shares(0, 25, 50, 75, 100))
     figure.update_layout(barmode="stack")
     said = "The same questions, answered by both. Numbers: questions." if pair else "Too few models to compare."
-    return _laid(figure, shown, "agreement", 430, said)
+    return _laid(figure, shown, "agreement", 430, said, _resolves_of(found))
 
 
 CHARTS: dict[str, Chart] = {
@@ -462,6 +460,19 @@ def _resolves(results: Sequence[Result]) -> str:
         return ""
     said = ", ".join(f"{group} {_apart(each)}" for group, each in found.items())
     return f"Smallest difference of two models that it can resolve, in points (paired, 80 % power at 5 %): {said}."
+
+
+def _resolves_of(found: Mapping[str, figures.Paired]) -> str:
+    """The same for one pair."""
+    said = ", ".join(f"{group} {_apart(each.resolvable)}" for group, each in found.items() if not math.isnan(each.resolvable))
+    return f"Smallest differences of the two in accuracy that it can resolve, in points: {said}." if said else ""
+
+
+def _resolves_at_best(results: Sequence[Result]) -> str:
+    """In words, what all questions together can tell apart, of which the parts of a chart have fewer."""
+    found = figures.resolution(results)["all"]
+    least = f"All questions together resolve {_apart(found)} points between two models in accuracy (paired, 80 % power at 5 %); "
+    return "" if math.isnan(found) else least + "parts of them resolve less."
 
 
 def _laid(figure: go.Figure, shown: Shown, name: str, height: int, *notes: str) -> go.Figure:

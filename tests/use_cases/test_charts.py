@@ -92,6 +92,12 @@ def test_the_main_chart_says_what_it_cannot_tell_apart() -> None:
     assert "Smallest" not in said(CHARTS["accuracy"].figure(shown([result("a", n, True) for n in range(40)])))
 
 
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_chart_says_what_it_cannot_tell_apart(name: str) -> None:
+    assert "resolve" in said(CHARTS[name].figure(shown(some(40))))
+    assert "resolve" not in said(CHARTS[name].figure(shown([result("a", n, True) for n in range(40)])))
+
+
 def test_a_paired_difference_has_its_interval_its_n_and_its_p() -> None:
     results = [result("a", n, n < 8) for n in range(10)] + [result("b", n, n < 1) for n in range(10)]
     figure = CHARTS["paired"].figure(shown(results))
