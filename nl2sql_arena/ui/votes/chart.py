@@ -18,7 +18,7 @@ from nl2sql_arena.votes.ballots import RANDOM, Ballot, counted, pair
 from nl2sql_arena.votes.statistics import figures as of_votes
 
 Row = dict[str, Any]
-HEIGHT = 560
+HEIGHT = 590
 TITLE = "People and the benchmark by difficulty"
 NO_RUN = (
     "No kept benchmark run holds both of these models in these revisions, so there is nothing to hold the votes against. A full run on the "
@@ -113,7 +113,7 @@ def figure(found: Compared, titles: Mapping[str, str]) -> go.Figure:
     drawn.update_yaxes(row=1, col=1, range=[-3, 103], **shared)
     drawn.update_yaxes(row=2, col=1, range=[0, 103], **shared)
     drawn.update_layout(
-        template="none", height=HEIGHT, margin={"l": 48, "r": 22, "t": 16, "b": 120}, font={"color": GREY}, paper_bgcolor=CLEAR,
+        template="none", height=HEIGHT, margin={"l": 48, "r": 22, "t": 16, "b": 150}, font={"color": GREY}, paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR, legend={"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom", "x": 0},
         hoverlabel={"namelength": -1},
     )  # fmt: skip
