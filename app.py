@@ -61,7 +61,9 @@ def serve(settings: Settings) -> None:
             demo.block_thread()
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            demo.close(verbose=False)  # no vote comes after the last sync
+            if services.sync:
+                services.sync.flush(5.0)  # first, since open pages hold up the server's end for seconds
+            demo.close(verbose=False)  # after it no vote comes, and `services.close` sends the last
     finally:
         services.close()
 
