@@ -7,13 +7,18 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import get_args
 
+from nl2sql_arena import database
 from nl2sql_arena.compare import Difference, difference
 from nl2sql_arena.engine import Cancelled, refusing_too_long
 from nl2sql_arena.errors import BadInput, Infrastructure
 from nl2sql_arena.prompts import question_key
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import Answer, Battle, Decoding, Example, OnToken, Part, Request
+from nl2sql_arena.votes.ballots import CONTROL
+from nl2sql_arena.votes.choosing import PICKED, TYPED, Offer
+from nl2sql_arena.votes.consent import Consent, Kept, kept
 
+VOTES_ONLY = Consent("votes")
 Words = tuple[Part, ...] | None
 """What a query does; None when that cannot be put in words."""
 
@@ -29,13 +34,18 @@ class Ask:
     voter: str
     example: Example | None = None
     decoding: Decoding = "greedy"
+    chosen: str = ""
+    """How the question was chosen, where the arena chose it (`votes.choosing`)."""
 
 
 def new_ask(
     services: Services, profile: Profile, question: str, db: str, models: tuple[str, str], blind: bool, voter: str,
-    decoding: str = "greedy",
+    decoding: str = "greedy", offer: Offer | None = None,
 ) -> Ask:  # fmt: skip
-    """Validated, with sides shuffled when blind. Raises BadInput."""
+    """Validated, with sides shuffled when blind; of a control battle they are exchanged. `offer` is heeded where it is what is asked.
+
+    Raises BadInput.
+    """
     for name in models:
         if name not in profile.models:
             raise BadInput(f"The model '{name}' is not offered here; choose one of {', '.join(profile.models)}.")
@@ -45,7 +55,13 @@ def new_ask(
     shuffled = models if not blind or secrets.randbelow(2) else (models[1], models[0])
     if decoding not in get_args(Decoding):
         raise BadInput(f"There is no decoding '{decoding}'; choose one of {', '.join(get_args(Decoding))}.")
-    return Ask(question.strip(), db, shuffled, blind, voter, example, "card" if decoding == "card" else "greedy")
+    chosen = offer.chosen if offer and example and example.id == offer.question else ""
+    if chosen == CONTROL:
+        if blind and offer and offer.before and sorted(offer.before) == sorted(models):
+            shuffled = offer.before[1], offer.before[0]
+        else:
+            chosen = ""  # other models or names in sight: nothing is repeated
+    return Ask(question.strip(), db, shuffled, blind, voter, example, "card" if decoding == "card" else "greedy", chosen)
 
 
 def fight(services: Services, profile: Profile, ask: Ask, on_token: OnToken | None = None, cancelled: Cancelled | None = None) -> Battle:
@@ -76,16 +92,31 @@ def _split_of_typed(services: Services, ask: Ask) -> str:
     return next((each.split for each in known if question_key(each.question) == typed), "")
 
 
-def keep(services: Services, battle: Battle, voter: str) -> str:
+def keep(
+    services: Services, battle: Battle, voter: str, agreed: Consent = VOTES_ONLY, chosen: str = "", delivered: str = ""
+) -> str:  # fmt: skip
     """Put a delivered battle on disk, once, and return the token of its vote; one that cannot be voted on is not kept and has none.
 
-    Raises StoreError, and BadVote where the battle was erased.
+    How much of it is kept follows from what the voter `agreed` to and from whose database it is on. `delivered` is when its results
+    were, empty: now. Raises StoreError, and BadVote where the battle was erased.
     """
     if not votable(battle):
         return ""
     revisions = _as_run(services, battle.a), _as_run(services, battle.b)
-    chosen, content = "example" if battle.example_id else "typed", services.databases[battle.db].content
-    return services.store.add_battle(battle, voter, chosen, revisions, verdict(battle), content)
+    how, left = chosen or (PICKED if battle.example_id else TYPED), keeping(services, battle, agreed)
+    content = services.databases[battle.db].content
+    return services.store.add_battle(battle, voter, how, revisions, verdict(battle), content, agreed, left, delivered)
+
+
+def keeping(services: Services, battle: Battle, agreed: Consent) -> Kept:
+    """How much of a battle is kept under what its voter agreed to."""
+    return kept(agreed, is_sample(services, battle.db), bool(battle.example_id))
+
+
+def is_sample(services: Services, db: str) -> bool:
+    """Whether a database is one of the arena's own by its content; a visitor's may have the name of one."""
+    sample = database.catalogue(services.settings).get(db)
+    return sample is not None and sample.content == services.databases[db].content
 
 
 def _as_run(services: Services, answer: Answer) -> str:

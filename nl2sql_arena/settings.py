@@ -48,6 +48,8 @@ class Settings:
     asks_per_hour: int = 120
     votes_per_hour: int = 120
     """What one page may; an address has five times as much. 0: no limit."""
+    control_every: int = 10
+    """One question in so many that the page offers repeats one of the visitor's own with sides exchanged; 0: none does."""
     loses_disk: bool = False
     """Whether this machine's disk is empty after a restart, as a Space's."""
 
@@ -59,7 +61,7 @@ class Settings:
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated), ARENA_STORE_URL, ARENA_SIGNING_KEY,
-    ARENA_SYNC_REPO, ARENA_SYNC_SECONDS, ARENA_ASKS_PER_HOUR and ARENA_VOTES_PER_HOUR.
+    ARENA_SYNC_REPO, ARENA_SYNC_SECONDS, ARENA_ASKS_PER_HOUR, ARENA_VOTES_PER_HOUR and ARENA_CONTROL_EVERY.
 
     An empty one is as if unset. Raises BadInput.
     """
@@ -78,6 +80,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         sync_seconds=_seconds("ARENA_SYNC_SECONDS", given.get("ARENA_SYNC_SECONDS", "60")),
         asks_per_hour=_count("ARENA_ASKS_PER_HOUR", given.get("ARENA_ASKS_PER_HOUR", "120")),
         votes_per_hour=_count("ARENA_VOTES_PER_HOUR", given.get("ARENA_VOTES_PER_HOUR", "120")),
+        control_every=_count("ARENA_CONTROL_EVERY", given.get("ARENA_CONTROL_EVERY", "10")),
         loses_disk="SPACE_ID" in given,
         workers=max(2, min(8, os.cpu_count() or 2)),
     )
@@ -130,7 +133,7 @@ def _port(text: str) -> int:
 def _count(name: str, text: str) -> int:
     if text.isdecimal():
         return int(text)
-    raise BadInput(f"{name} is '{text}'; set it to a whole number, 0 for no limit.")
+    raise BadInput(f"{name} is '{text}'; set it to a whole number; 0 turns it off.")
 
 
 def _seconds(name: str, text: str) -> float:

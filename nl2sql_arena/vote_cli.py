@@ -8,6 +8,7 @@ from typing import Any
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.terminal import add, opened_services, show
 from nl2sql_arena.votes.details import NOTHING
+from nl2sql_arena.votes.voters import as_kept
 
 SYNC_SECONDS = 300.0
 FORMATS = ("parquet", "csv", "jsonl", "dpo", "kto", "arena-rank")
@@ -25,7 +26,7 @@ def commands(commands: Any) -> None:
     export.add_argument("--filtered", action="store_true", help="without those that are flagged")
     export.add_argument("--comments", action="store_true", help="with voters' comments, free text that may name people")
     erase = add(votes, "erase", _erase, "delete all that a voter left")
-    erase.add_argument("voter", help="the voter's pseudonymous id")
+    erase.add_argument("voter", help="the voter's id, as the page shows it under the vote buttons")
     add(votes, "sync", _sync, "bring the store and its synced copy (ARENA_SYNC_REPO, HF_TOKEN) to the same state")
 
 
@@ -55,9 +56,10 @@ def _export(options: argparse.Namespace) -> None:
 
 def _erase(options: argparse.Namespace) -> None:
     with opened_services(options) as services:
+        voter = as_kept(options.voter)
         if services.sync:  # on a machine that has not all votes yet, as a laptop that erases for a Space
             services.sync.flush(SYNC_SECONDS)
-        count = services.store.erase(options.voter)
+        count = services.store.erase(voter)
         is_synced = services.sync is not None and services.sync.flush(SYNC_SECONDS)
         trouble = services.sync.trouble if services.sync else ""
     if trouble and not is_synced:

@@ -71,6 +71,8 @@ def build_app(services: Services, profile: Profile, concurrency: int = 4, stream
         arena, bench = built.get("Arena"), built.get("Benchmark")
         if arena and bench:
             bench.connect(arena, tabs)
+        if arena:
+            arena.ballot.visitor.connect(demo)
         demo.unload(closed)
     demo.queue(max_size=50)
     return demo

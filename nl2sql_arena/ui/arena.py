@@ -22,6 +22,7 @@ from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import Answer, Battle, GenerationRequest
 from nl2sql_arena.ui import render
 from nl2sql_arena.ui.ballot import Ballot
+from nl2sql_arena.ui.offering import Offering
 from nl2sql_arena.ui.sessions import Round, Session, Sessions
 
 TICK = 0.08
@@ -55,6 +56,7 @@ class ArenaTab:
             self.example = gr.Dropdown(
                 self._examples(names[0]), value=None, label="Example questions", elem_id="example", scale=4, min_width=260
             )
+            self.offering = Offering(self.services, self.sessions)
         self.notice = gr.HTML(self._notice(names[0]), elem_id="notice", padding=False)
         self.consent = gr.Checkbox(label=CONSENT, elem_id="consent") if self._hosts(self.profile.models) else None
         with gr.Row(elem_id="ask-row"):
@@ -123,7 +125,8 @@ class ArenaTab:
             self.stop,
         ]
         shown += self.ballot.parts
-        inputs = [self.question, self.db, self.first, self.second, self.mode, self.decoding]
+        inputs = [self.question, self.db, self.first, self.second, self.mode, self.decoding, self.ballot.visitor.remembered]
+        self.offering.wire([self.db, self.first, self.second, self.ballot.visitor.remembered], [self.question, self.example])
         contest = [self.mode, self.first, self.second]
         begun = gr.on([self.ask.click, self.question.submit], self.on_begin, contest, shown, trigger_mode="once", **instant)
         limits: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": self.concurrency}
@@ -208,17 +211,19 @@ class ArenaTab:
         return page
 
     def on_ask(
-        self, question: str, db: str, first: str, second: str, mode: str, decoding: str, request: gr.Request
+        self, question: str, db: str, first: str, second: str, mode: str, decoding: str, remembered: Any, request: gr.Request
     ) -> Iterator[tuple[str, str]]:
         """The two SQL texts: live in open mode, both at once when blind."""
         with self.sessions.locked(request.session_hash) as session:
             asked = session.begin() if session.round.ask or session.round.ended else session.round
+            self.sessions.recognise(session, remembered)
+            offer, session.offer = session.offer, None
         yield "", ""
         try:
             self.sessions.admit("ask", request)
             self._check_consent(session, (first, second))
             pair, is_blind = (first, second), mode != OPEN
-            asked.ask = arena.new_ask(self.services, self.profile, question, db, pair, is_blind, session.voter, decoding)
+            asked.ask = arena.new_ask(self.services, self.profile, question, db, pair, is_blind, session.voter, decoding, offer)
             stopped = asked.stop.is_set
             if self.streams and not asked.ask.blind:
                 battle = yield from self._live(asked.ask, stopped)

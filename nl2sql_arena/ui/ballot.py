@@ -20,8 +20,10 @@ from nl2sql_arena.ui import render
 from nl2sql_arena.ui.details import Details
 from nl2sql_arena.ui.fixing import Fixing
 from nl2sql_arena.ui.sessions import Round, Session, Sessions
-from nl2sql_arena.ui.words import BUTTONS, GOLD, KEPT, PASSED, READING, READS, SAID, SAID_READS, SAME_QUERY, UNDONE
+from nl2sql_arena.ui.visitor import Visitor
+from nl2sql_arena.ui.words import BUTTONS, CHOOSE_FIRST, GOLD, KEPT, PASSED, READING, READS, SAID, SAID_READS, SAME_QUERY, UNDONE
 from nl2sql_arena.votes import tokens
+from nl2sql_arena.votes.tables import now
 
 NO_BATTLE = "There is no open battle to vote on; ask a question first."
 NOT_YET = "Both results are not here yet; vote when they are."
@@ -34,7 +36,7 @@ Update = dict[Any, Any]
 Passing = Literal["skip", "cant_tell"]
 ShowPage = Callable[[Round], Update]
 """The whole page as a round has it."""
-Handler = Callable[[str | None, gr.Request], Update]
+Handler = Callable[[str | None, Any, gr.Request], Update]
 
 
 class Ballot:
@@ -44,6 +46,7 @@ class Ballot:
         self.services, self.profile, self.sessions = services, profile, sessions
         self.ticket = gr.Textbox(visible="hidden", elem_id="ticket", label="Ticket of the vote")
         self.told = gr.HTML(elem_id="told", padding=False)
+        self.visitor = Visitor(services, sessions)
         with gr.Row(elem_id="votes"):
             self.buttons = {
                 winner: gr.Button(BUTTONS[winner], interactive=False, elem_id=f"vote-{winner}", min_width=120) for winner in WINNERS
@@ -53,41 +56,55 @@ class Ballot:
             self.cant_tell = gr.Button("I can't tell", elem_id="cant-tell", size="sm")
             self.undo = gr.Button("Take my vote back", elem_id="undo", size="sm", visible=False)
             self.hint = gr.HTML(f'<p class="hint">{HINT}</p>', elem_id="hint", padding=False)
+        self.visitor.build_choice()
         self.kept = gr.HTML(elem_id="kept", padding=False)
         self.waiting = gr.Timer(LOOK_SECONDS, active=False)
+        self.visitor.build_id()
         self.reveal = gr.HTML(elem_id="reveal", padding=False)
         self.gold = gr.HTML(elem_id="gold", padding=False)
         self.details = Details(services, sessions)
         self.fixing = Fixing(services, sessions)
         own = [self.ticket, self.told, *self.buttons.values(), self.passing, self.skip, self.cant_tell, self.undo, self.hint]
-        own += [self.kept, self.waiting]
+        own += [self.kept, self.waiting, *self.visitor.parts]
         self.parts = [*own, self.reveal, self.gold, *self.details.parts, *self.fixing.parts]
         """What a round shows or hides."""
 
     def wire(self, shown: list[Any], page: ShowPage) -> None:
         instant: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+        proof = [self.ticket, self.visitor.remembered]
         for winner, button in self.buttons.items():
-            voted = button.click(self._voting(winner, page), self.ticket, shown, trigger_mode="once", **instant)
+            voted = button.click(self._voting(winner, page), proof, shown, trigger_mode="once", **instant)
             voted.success(self.on_gold, None, self.gold, **instant)
-        self.skip.click(self._passing("skip", page), self.ticket, shown, trigger_mode="once", **instant)
-        self.cant_tell.click(self._passing("cant_tell", page), self.ticket, shown, trigger_mode="once", **instant)
-        self.undo.click(self._undoing(page), self.ticket, shown, trigger_mode="once", **instant)
+        self.skip.click(self._passing("skip", page), proof, shown, trigger_mode="once", **instant)
+        self.cant_tell.click(self._passing("cant_tell", page), proof, shown, trigger_mode="once", **instant)
+        self.undo.click(self._undoing(page), proof, shown, trigger_mode="once", **instant)
         looked = [self.kept, self.waiting]
         self.waiting.tick(self.on_look, None, looked, **instant)
-        for saved in (self.details.wire(self.ticket), self.fixing.wire(self.ticket)):
+        self.visitor.wire(shown, page)
+        for saved in (self.details.wire(*proof), self.fixing.wire(*proof)):
             saved.then(self.on_look, None, looked, **instant)
 
     def issue(self, session: Session) -> None:
-        """Both results leave for the page: their battle goes to disk, and the page gets the ticket of its vote."""
+        """Both results leave for the page, which gets the ticket of its vote; their battle goes to disk as far as the visitor allows."""
         asked = session.round
         if asked.battle is None or asked.ticket or not arena.votable(asked.battle):
             return
         asked.about_reading = arena.verdict(asked.battle) == "same"
+        asked.delivered, asked.asks_consent = now(), session.consent is None and not session.declined
         try:
-            arena.keep(self.services, asked.battle, session.voter)
+            self._keep(session)
         except ArenaError as problem:
             asked.failure = str(problem)  # a disk that is full now may have room when the vote comes
         asked.ticket = tokens.ticket(asked.battle.id, self.services.store.token(asked.battle.id, session.voter))
+
+    def _keep(self, session: Session) -> None:
+        """The battle is on disk, as far as the visitor allows, unless nothing may be. Raises BadVote and StoreError."""
+        asked = session.round
+        agreed = asked.agreed or session.consent
+        if asked.battle and agreed:
+            chosen = asked.ask.chosen if asked.ask else ""
+            arena.keep(self.services, asked.battle, session.voter, agreed, chosen, asked.delivered)
+            asked.agreed, asked.keeps_text = agreed, arena.keeping(self.services, asked.battle, agreed) == "all"
 
     def page(self, asked: Round) -> Update:
         """The ballot as a round has it."""
@@ -108,11 +125,11 @@ class Ballot:
         for winner, button in self.buttons.items():
             chosen = has_vote and asked.winner == winner
             update[button] = gr.update(value=labels[winner], interactive=is_open, variant="primary" if chosen else "secondary")
-        return update | self._kept(asked) | self.details.page(asked) | self.fixing.page(asked)
+        return update | self.visitor.page(asked) | self._kept(asked) | self.details.page(asked) | self.fixing.page(asked)
 
     def _kept(self, asked: Round) -> Update:
         """Where the vote or what else ended the battle is; asked again while a copy lacks it."""
-        if asked.battle is None or asked.end is None:
+        if asked.battle is None or asked.end is None or asked.agreed is None:
             return {self.kept: "", self.waiting: gr.update(active=False)}
         where = self.services.kept(asked.battle.id)
         return {self.kept: f'<p class="rows" role="status">{KEPT[where]}</p>', self.waiting: gr.update(active=where == "saved")}
@@ -131,20 +148,23 @@ class Ballot:
     def _voting(self, winner: Winner, page: ShowPage) -> Handler:
         """The handler of one vote button."""
 
-        def vote(ticket: str | None, request: gr.Request) -> Update:
-            return self.on_vote(winner, ticket, request, page)
+        def vote(ticket: str | None, remembered: Any, request: gr.Request) -> Update:
+            return self.on_vote(winner, ticket, remembered, request, page)
 
         return vote
 
-    def on_vote(self, winner: Winner, ticket: str | None, request: gr.Request, page: ShowPage) -> Update:
-        """Keep the vote, then show who was who. A second click finds the battle closed."""
+    def on_vote(self, winner: Winner, ticket: str | None, remembered: Any, request: gr.Request, page: ShowPage) -> Update:
+        """Keep the vote, then show who was who. A second click finds the battle closed; without consent nothing is kept or shown."""
         with self.sessions.locked(request.session_hash) as session:
+            self.sessions.recognise(session, remembered)
             asked = session.round
             try:
                 battle_id, token = _own(asked, ticket)
+                if session.consent is None:
+                    asked.asks_consent = True
+                    return self.visitor.page(asked) | {self.told: render.note(CHOOSE_FIRST, "warn")}
                 is_limited = self.sessions.admit("vote", request)
-                if asked.battle:
-                    arena.keep(self.services, asked.battle, session.voter)
+                self._keep(session)
                 self.services.store.vote(battle_id, winner, session.voter, token)
                 if not is_limited:
                     self._flag(battle_id, "limiter_off")
@@ -164,15 +184,16 @@ class Ballot:
             log.exception("battle %s could not be flagged", battle_id)
 
     def _passing(self, kind: Passing, page: ShowPage) -> Handler:
-        def pass_over(ticket: str | None, request: gr.Request) -> Update:
-            """End the battle without a verdict; nothing is revealed."""
+        def pass_over(ticket: str | None, remembered: Any, request: gr.Request) -> Update:
+            """End the battle without a verdict; nothing is revealed. Where nothing may be kept, that it was ended is not either."""
             with self.sessions.locked(request.session_hash) as session:
+                self.sessions.recognise(session, remembered)
                 asked = session.round
                 try:
                     battle_id, token = _own(asked, ticket)
-                    if asked.battle:
-                        arena.keep(self.services, asked.battle, session.voter)
-                    self.services.store.pass_over(battle_id, kind, session.voter, token)
+                    if session.consent or asked.battle is None:
+                        self._keep(session)
+                        self.services.store.pass_over(battle_id, kind, session.voter, token)
                 except ArenaError as problem:
                     return {self.told: render.note(str(problem), "bad")}
                 asked.end, asked.said = kind, PASSED[kind]
@@ -181,9 +202,10 @@ class Ballot:
         return pass_over
 
     def _undoing(self, page: ShowPage) -> Handler:
-        def undo(ticket: str | None, request: gr.Request) -> Update:
+        def undo(ticket: str | None, remembered: Any, request: gr.Request) -> Update:
             """Take the vote back, which closes its battle: the names are known."""
             with self.sessions.locked(request.session_hash) as session:
+                self.sessions.recognise(session, remembered)
                 asked = session.round
                 battle_id, token = tokens.read(ticket or "")
                 try:

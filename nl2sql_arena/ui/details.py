@@ -43,21 +43,22 @@ class Details:
             reasons = gr.CheckboxGroup(choices, label=f"What is wrong with {letter}?", elem_id=f"reasons-{side}")
         return correct, reasons
 
-    def wire(self, ticket: gr.Textbox) -> Dependency:
+    def wire(self, ticket: gr.Textbox, remembered: gr.BrowserState) -> Dependency:
         """Returns what saves."""
         hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-        return self.save.click(self.on_save, [ticket, *self.inputs], self.told, trigger_mode="once", **hidden)
+        return self.save.click(self.on_save, [ticket, remembered, *self.inputs], self.told, trigger_mode="once", **hidden)
 
     def page(self, asked: Round) -> Update:
         """The box as a round has it; without a vote that stands it is empty and out of sight."""
         if asked.end == "vote":
-            return {self.box: gr.update(visible=True)}
+            return {self.box: gr.update(visible=True), self.comment: gr.update(visible=asked.keeps_text)}
         cleared = {self.correct_a: "Not sure", self.correct_b: "Not sure", self.reasons_a: [], self.reasons_b: [], self.comment: ""}
         return {self.box: gr.update(visible=False, open=False), self.told: ""} | cleared
 
     def on_save(
         self,
         ticket: str | None,
+        remembered: Any,
         correct_a: str | None,
         correct_b: str | None,
         reasons_a: list[str] | None,
@@ -74,6 +75,7 @@ class Details:
             (comment or "").strip(),
         )
         with self.sessions.locked(request.session_hash) as session:
+            self.sessions.recognise(session, remembered)
             try:
                 self.services.store.add_note(battle_id, said, session.voter, token)
             except ArenaError as problem:

@@ -37,19 +37,21 @@ class Fixing:
             self.table = gr.HTML(elem_id="fix-table", padding=False)
         self.parts = [self.box, self.side, self.sql, self.right, self.told, self.table]
 
-    def wire(self, ticket: gr.Textbox) -> Dependency:
+    def wire(self, ticket: gr.Textbox, remembered: gr.BrowserState) -> Dependency:
         """Returns what saves."""
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         shown = [self.right, self.told, self.table]
         self.side.input(self.on_side, self.side, self.sql, queue=False, **private)
         self.run.click(self.on_run, [self.side, self.sql], shown, trigger_mode="once", concurrency_id="fix", concurrency_limit=2, **private)
-        return self.right.click(self.on_right, [ticket, self.sql], [self.right, self.told], trigger_mode="once", queue=False, **private)
+        return self.right.click(
+            self.on_right, [ticket, remembered, self.sql], [self.right, self.told], trigger_mode="once", queue=False, **private
+        )
 
     def page(self, asked: Round) -> Update:
         """The box as a round has it; without a vote that stands it is empty and out of sight."""
         if asked.end == "vote" and asked.battle:
             better: Side = "b" if asked.winner == "model_b" else "a"
-            return {self.box: gr.update(visible=True), self.side: better, self.sql: _shown(asked.battle, better)}
+            return {self.box: gr.update(visible=asked.keeps_text), self.side: better, self.sql: _shown(asked.battle, better)}
         empty = {self.sql: "", self.told: "", self.table: "", self.right: gr.update(interactive=False)}
         return {self.box: gr.update(visible=False, open=False)} | empty
 
@@ -78,9 +80,10 @@ class Fixing:
             self.right: gr.update(interactive=has_table),
         }
 
-    def on_right(self, ticket: str | None, sql: str | None, request: gr.Request) -> Update:
+    def on_right(self, ticket: str | None, remembered: Any, sql: str | None, request: gr.Request) -> Update:
         """Keep the query that ran last as the right one."""
         with self.sessions.locked(request.session_hash) as session:
+            self.sessions.recognise(session, remembered)
             try:
                 self._keep(session, ticket, (sql or "").strip())
             except ArenaError as problem:

@@ -14,8 +14,12 @@ from typing import Any, Literal
 from nl2sql_arena.arena import Ask, Words
 from nl2sql_arena.types import Battle, Example, Winner
 from nl2sql_arena.ui.benchmark.state import Bench
+from nl2sql_arena.votes import consent
+from nl2sql_arena.votes.choosing import Offer
+from nl2sql_arena.votes.consent import Consent
 from nl2sql_arena.votes.details import Fix
 from nl2sql_arena.votes.limits import Action, Limits, origin
+from nl2sql_arena.votes.voters import is_secret, voter
 
 CAPACITY = 1_000
 End = Literal["vote", "skip", "cant_tell", "undo"]
@@ -41,6 +45,14 @@ class Round:
     """What the page says of the end, once it is on disk."""
     fix: Fix | None = None
     """The query that the visitor ran last after the vote, if it gave a table."""
+    delivered: str = ""
+    """When both results left for the page; UTC, ISO 8601."""
+    agreed: Consent | None = None
+    """Under what the battle was put on disk when it was delivered; None: it was not, for the visitor had not said what may be kept."""
+    keeps_text: bool = False
+    """Whether all of it was, so that queries and comments may be added to its vote."""
+    asks_consent: bool = False
+    """Whether the page asks what may be kept."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -64,6 +76,13 @@ class Session:
     voter: str
     may_send: bool = False
     """Whether questions and schemas may go to the other hosts that the page names."""
+    consent: Consent | None = None
+    declined: bool = False
+    """Whether the visitor has said that nothing may be kept."""
+    offer: Offer | None = None
+    """What the arena chose as the next question, until something is asked."""
+    passed: set[tuple[str, str]] = field(default_factory=set)
+    """Database and id of each question that it has offered."""
     round: Round = field(default_factory=Round)
     bench: Bench = field(default_factory=Bench)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -103,6 +122,18 @@ class Sessions:
             while len(self._sessions) > CAPACITY:
                 self._sessions.popitem(last=False)
             return session
+
+    def recognise(self, session: Session, remembered: Any) -> bool:
+        """Take over what the visitor's browser remembers: who it is and what may be kept.
+
+        Returns False, and changes nothing, for anything else.
+        """
+        if not isinstance(remembered, dict) or not is_secret(remembered.get("secret")):
+            return False
+        session.voter = voter(remembered["secret"])
+        session.consent = consent.read(remembered.get("tier"), remembered.get("version"))
+        session.declined = remembered.get("tier") == "none"
+        return True
 
     def admit(self, action: Action, request: Any) -> bool:
         """Count an ask or a vote. Returns False where the visitor's address is unknown. Raises BadInput when it is one too many."""

@@ -1,6 +1,7 @@
 """The words of the page that stand for a closed list of outcomes. One sentence each, the same for both sides."""
 
 from nl2sql_arena.types import Outcome, Winner
+from nl2sql_arena.votes.consent import Tier
 
 OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "ok": ("A table", "The query ran."),
@@ -73,3 +74,17 @@ REASONS: dict[str, str] = {
     "unreadable": "hard to read",
 }
 """What may be wrong with a side's query, by `votes.details.REASONS`."""
+CHOICES: dict[Tier, str] = {"votes": "My votes only", "questions": "My votes and my question's text"}
+KEEPS: dict[Tier, str] = {
+    "votes": "Kept: your votes, without the text of questions that you type.",
+    "questions": "Kept: your votes and the text of questions that you type.",
+}
+NOTHING_YET = "Nothing of you is kept."
+CHOOSE_FIRST = "Say below what may be kept, then vote; you may look and ask without."
+DECLINED = "Nothing is kept, so nothing is voted on; look and ask as you like. A vote asks again."
+RECHOSEN = "This holds from your next question on; the one on the page is kept as you said before."
+LATER = "You have a new id. Votes under {id} stay; note that id if you may want them erased."
+ANEW = "This battle is closed without a verdict. Ask the next question."
+ASK_ERASE = "Erase {battles}, votes and all, for good?"
+ERASED = "Erased: {battles}, votes and all."
+NOTHING_LEFT = "Nothing is kept under your id, so there is nothing to erase."

@@ -19,10 +19,13 @@ FIELDS = {
     "created": "when both results were delivered, UTC",
     "db": "the sample database",
     "db_content": "16 digits of a hash of its tables and rows; empty where it was not kept",
-    "question": "the question; empty where a visitor typed it",
+    "question": "the question; empty where a visitor typed it and did not allow that its text is kept",
+    "consent": "what the voter allowed: `votes` (no text of typed questions), `questions` (their text, too); empty: nobody asked",
+    "consent_version": "version of the text that was agreed to",
     "example_id": "the example question's id; empty for a typed one",
     "split": "the question's split; typed ones that equal a dev or test question have that split",
-    "chosen": "how the question was chosen; only `random` ones are a fair sample, `control` ones repeat a battle",
+    "chosen": "how the question was chosen: `random`, `differs` (answers are known to differ), `least_voted`, `picked`, `typed`, `control` "
+    "(repeats a battle with sides exchanged); only `random` ones are a fair sample",
     "profile": "`real`, `mini` (practice models) or `baseline`",
     "voter": "a hash of the voter's random id, which is one browser's or page's, not a known person's",
     "app_version": "version of the arena",
@@ -115,7 +118,7 @@ def _left_out(about: About) -> list[str]:
     told = [
         f"- Flagged votes were {flagged}. Votes that were taken back, and skipped battles, are not in it.",
         "- Votes on every database that is not one of the arena's samples, told by its content and not by its name.",
-        "- All text about questions that visitors typed, and voters' comments unless they were asked for.",
+        "- All text about questions that visitors typed, unless the voter allowed it; voters' comments unless they were asked for.",
         "- Result tables: queries and databases give them anew.",
     ]
     if about.form == "arena-rank":

@@ -2,7 +2,7 @@
 
 Nothing of a database that is not one of the arena's samples is written; a database is told by its content, since one of a visitor's own
 may have a sample's name. Of a question that a visitor typed only the verdict is: neither its text nor the queries, prompts and messages
-made from it, for no consent to publish them is recorded. A voter's id is exchanged for its hash, since whoever knows the id may have the
+made from it, unless the voter allowed that (`consent`). A voter's id is exchanged for its hash, since whoever knows the id may have the
 votes erased. Real and practice votes are never in one file.
 """
 
@@ -20,6 +20,7 @@ from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.votes import card
 from nl2sql_arena.votes.ballots import CONTROL
+from nl2sql_arena.votes.consent import Tier
 from nl2sql_arena.votes.flags import seconds_between
 from nl2sql_arena.votes.reading import model
 from nl2sql_arena.votes.tables import BETTER
@@ -28,6 +29,8 @@ Row = dict[str, Any]
 SCHEMA_VERSION = 3
 MEASURED = ("dev", "test")
 GOOD = ("ok", "empty")
+TYPED_TOO: Tier = "questions"
+"""What a voter must have allowed for the text of a typed question to leave."""
 TEXTS = tuple(f"{name}_{side}" for name in ("prompt", "raw", "sql", "message") for side in "ab")
 LISTED = ("flags", "reasons_a", "reasons_b")
 """Fields of several words, written with commas."""
@@ -55,7 +58,7 @@ def samples(databases: Mapping[str, Database]) -> Samples:
 
 
 def rows(votes: Iterable[Mapping[str, Any]], profile: str, known: Samples, comments: bool = False) -> list[Row]:
-    """The votes of one profile as they may leave: on the samples only, typed questions without any text, comments if wanted."""
+    """The votes of one profile as they may leave: on the samples only, typed questions with text only by consent, comments if wanted."""
     found = []
     for vote in votes:
         if vote["profile"] != profile or not known.hold(vote):
@@ -63,7 +66,7 @@ def rows(votes: Iterable[Mapping[str, Any]], profile: str, known: Samples, comme
         row = {"schema_version": SCHEMA_VERSION} | {name: value for name, value in vote.items() if card.is_described(name)}
         row |= {name: ",".join(vote[name]) for name in LISTED}
         row |= {"voter": pseudonym(vote["voter"]), "dwell_seconds": round(seconds_between(vote["created"], vote["voted"]), 3)}
-        if not vote["example_id"]:
+        if not vote["example_id"] and vote["consent"] != TYPED_TOO:
             row |= dict.fromkeys(("question", "comment", "fix_sql", *TEXTS), "")
         if not comments:
             row["comment"] = ""

@@ -10,6 +10,7 @@ from typing import Any
 from nl2sql_arena.prompts import question_key
 from nl2sql_arena.types import Kind, ModelCard
 from nl2sql_arena.votes.ballots import Ballot, Verdict
+from nl2sql_arena.votes.consent import digest_of
 from nl2sql_arena.votes.flags import seconds_between
 from nl2sql_arena.votes.tables import READABILITY
 
@@ -41,7 +42,7 @@ def ballot(row: Row, cards: Mapping[str, ModelCard], level: str = "", category: 
         cast=datetime.fromisoformat(row["voted"]).timestamp(),
         kind=kind(row, cards),
         db=row["db"],
-        question=row["example_id"] or question_key(row["question"]),
+        question=row["example_id"] or digest_of(row, "question") or question_key(row["question"]),
         split=row["split"],
         chosen=row["chosen"],
         level=level,

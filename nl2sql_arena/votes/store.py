@@ -20,7 +20,8 @@ from nl2sql_arena.errors import BadVote, StoreError
 from nl2sql_arena.stats import wilson
 from nl2sql_arena.types import WINNERS, Answer, Battle, Tally, Winner
 from nl2sql_arena.votes import tokens
-from nl2sql_arena.votes.details import Detail, Note, checked, standing, written
+from nl2sql_arena.votes.consent import Consent, Kept, digest_of, reduced
+from nl2sql_arena.votes.details import Detail, Fix, Note, checked, standing, written
 from nl2sql_arena.votes.flags import flags, seconds_between
 from nl2sql_arena.votes.records import Record, Restored, ids, put_back, taken
 from nl2sql_arena.votes.tables import (
@@ -42,7 +43,7 @@ UNDO_SECONDS = 60
 WITHOUT_VERDICT = ("skip", "cant_tell")
 NOTES = ("detail", "fix")
 MOST_NOTES = 20
-COPIED = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b")
+COPIED = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b", "consent", "consent_version")
 
 
 class Store:
@@ -61,17 +62,21 @@ class Store:
         self.on_change: Callable[[str], None] = lambda _battle_id: None
         """Is told a battle's id once something about it is on disk; must return at once."""
 
-    def add_battle(self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str, db_content: str = "") -> str:
+    def add_battle(
+        self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str, db_content: str = "",
+        agreed: Consent | None = None, keeping: Kept = "all", delivered: str = "",
+    ) -> str:  # fmt: skip
         """Keep a battle whose two results were delivered; one that is there already stays as it is. Returns the token of its vote.
 
         `db_content` is what tells the database from another one of its name (`Database.content`); empty for one that is no folder.
+        `agreed` is what the voter allowed, `keeping` what follows from it (`consent.kept`), `delivered` when the results were, empty: now.
         Raises BadVote where it was erased, and StoreError.
         """
         row: dict[str, Any] = {
-            "id": battle.id, "created": now(), "db": battle.db, "question": battle.question, "example_id": battle.example_id,
+            "id": battle.id, "created": delivered or now(), "db": battle.db, "question": battle.question, "example_id": battle.example_id,
             "split": battle.split, "chosen": chosen, "profile": battle.profile, "voter": voter, "app_version": __version__,
             "blind": battle.blind, "difference": difference,
-            "db_content": db_content,
+            "db_content": db_content, "consent": agreed.tier if agreed else "", "consent_version": agreed.version if agreed else "",
         }  # fmt: skip
         for side, answer, revision in zip(SIDES, (battle.a, battle.b), revisions, strict=True):
             row |= {f"{name}_{side}": value for name, value in _side(answer, revision).items()}
@@ -79,7 +84,7 @@ class Store:
             if connection.execute(TOMBSTONES.select().where(TOMBSTONES.c.battle_id == battle.id)).first():
                 raise BadVote("This battle was erased on its voter's request; ask a new question.")
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-            connection.execute(insert(BATTLES).values(row).on_conflict_do_nothing())
+            connection.execute(insert(BATTLES).values(reduced(row, keeping)).on_conflict_do_nothing())
         self.on_change(battle.id)
         return self.token(battle.id, voter)
 
@@ -130,6 +135,8 @@ class Store:
             battle = _own(connection, battle_id, voter)
             tokens.check(self._key, battle_id, voter, token)
             happened = list(connection.execute(sa.select(EVENTS.c.kind).where(EVENTS.c.battle_id == battle_id)).scalars())
+            if battle["digests"]:
+                note = _without_text(note)
             if "vote" not in happened or "undo" in happened:
                 raise BadVote("This battle has no vote that stands; only to one can something be added.")
             if sum(each in NOTES for each in happened) >= MOST_NOTES:
@@ -159,6 +166,27 @@ class Store:
         for battle_id in found:
             self.on_change(battle_id)
         return len(found)
+
+    def count_of(self, voter: str) -> int:
+        """How many battles a voter left, voted on or not. Raises StoreError."""
+        query = sa.select(sa.func.count().label("n")).where(BATTLES.c.voter == voter)
+        return int(self._read(query)[0]["n"])
+
+    def votes_on(self, db: str, db_content: str, models: tuple[str, str]) -> list[dict[str, Any]]:
+        """Votes that stand on a database's example questions between two models, on whichever sides, oldest first; a few fields of each.
+
+        Raises StoreError.
+        """
+        undone = sa.select(EVENTS.c.battle_id).where(EVENTS.c.kind == "undo")
+        fields = (BATTLES.c[name] for name in ("example_id", "chosen", "voter", "blind", "model_a", "model_b"))
+        return self._read(
+            sa.select(*fields)
+            .join(EVENTS, BATTLES.c.id == EVENTS.c.battle_id)
+            .where(BATTLES.c.db == db, BATTLES.c.db_content == db_content, BATTLES.c.example_id != "")
+            .where(BATTLES.c.model_a.in_(models), BATTLES.c.model_b.in_(models))
+            .where(EVENTS.c.kind == "vote", EVENTS.c.battle_id.not_in(undone))
+            .order_by(EVENTS.c.id)
+        )
 
     def _wipe(self) -> None:
         """After an erasure: else the text stays in SQLite's log until that is next written over."""
@@ -304,8 +332,18 @@ def _own(connection: sa.Connection, battle_id: str, voter: str) -> sa.RowMapping
     return battle
 
 
+def _without_text(note: Note) -> Note:
+    """The note itself. Raises BadVote where it has text, to a battle that none is kept of."""
+    if isinstance(note, Fix):
+        raise BadVote("Of this question only your verdict is kept, as you chose, so no query can be saved with it.")
+    if note.comment.strip():
+        raise BadVote("Of this question only your verdict is kept, as you chose, so no comment can be; empty it, then save the rest.")
+    return note
+
+
 def _event(battle: sa.RowMapping, kind: str) -> dict[str, Any]:
-    hashes = {f"prompt_hash_{side}": prompt_hash(battle[f"prompt_{side}"]) for side in SIDES}
+    prompts = {side: f"prompt_{side}" for side in SIDES}
+    hashes = {f"prompt_hash_{side}": digest_of(dict(battle), name) or prompt_hash(battle[name]) for side, name in prompts.items()}
     return {name: battle[name] for name in COPIED} | hashes | {
         "battle_id": battle["id"], "kind": kind, "winner": None, "created": now(), "voter": battle["voter"],
         "asks": BETTER, "note": "",

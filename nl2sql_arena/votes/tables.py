@@ -20,6 +20,10 @@ BETTER, READABILITY = "better", "readability"
 """What a vote was asked: which answer is better or, where both results are the same table, which query reads better."""
 
 
+CONSENT = ("consent", "consent_version")
+"""What the voter allowed to be kept (`consent.Tier`), and the version of the text that was agreed to; empty where nobody was asked."""
+
+
 class Tables(NamedTuple):
     battles: sa.Table
     events: sa.Table
@@ -40,6 +44,8 @@ def _tables(metadata: sa.MetaData, version: int) -> Tables:
         sa.Column("blind", sa.Boolean, nullable=False),
         sa.Column("difference", sa.String, nullable=False),
         *((sa.Column("db_content", sa.String, nullable=False, server_default=""),) if version >= 4 else ()),
+        *((sa.Column(name, sa.String, nullable=False, server_default="") for name in CONSENT) if version >= 5 else ()),
+        *((sa.Column("digests", sa.Text, nullable=False, server_default=""),) if version >= 5 else ()),
         *(sa.Column(f"{name}_{side}", kind, nullable=False) for side in SIDES for name, kind in SIDE_COLUMNS.items()),
     )
     events = sa.Table(
@@ -56,12 +62,13 @@ def _tables(metadata: sa.MetaData, version: int) -> Tables:
         *((sa.Column("flag", sa.String, nullable=False, server_default=""),) if later else ()),
         *((sa.Column("asks", sa.String, nullable=False, server_default=BETTER),) if latest else ()),
         *((sa.Column("note", sa.Text, nullable=False, server_default=""),) if latest else ()),
+        *((sa.Column(name, sa.String, nullable=False, server_default="") for name in CONSENT) if version >= 5 else ()),
     )
     return Tables(battles, events)
 
 
 METADATA = sa.MetaData()
-BATTLES, EVENTS = _tables(METADATA, 4)
+BATTLES, EVENTS = _tables(METADATA, 5)
 KEPT = sa.Table("kept", METADATA, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.String, nullable=False))
 TOMBSTONES = sa.Table(
     "tombstones", METADATA, sa.Column("battle_id", sa.String, primary_key=True), sa.Column("erased", sa.String, nullable=False)
@@ -115,12 +122,20 @@ def _fourth(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE battles ADD COLUMN db_content VARCHAR NOT NULL DEFAULT ''")
 
 
+def _fifth(connection: sa.Connection) -> None:
+    """What voters allowed, and hashes of the texts that are not kept. Of earlier battles all is kept, and nobody was asked."""
+    for table in ("battles", "events"):
+        for name in CONSENT:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} VARCHAR NOT NULL DEFAULT ''")
+    connection.exec_driver_sql("ALTER TABLE battles ADD COLUMN digests TEXT NOT NULL DEFAULT ''")
+
+
 def _unique(connection: sa.Connection, name: str, column: sa.Column[str], where: sa.ColumnElement[bool]) -> None:
     literal = where.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True, "include_table": False})
     connection.exec_driver_sql(f"CREATE UNIQUE INDEX IF NOT EXISTS {name} ON events ({column.name}) WHERE {literal}")
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth, _fifth)
 """Step n makes version n of version n - 1; never edit one that was released."""
 
 

@@ -79,9 +79,9 @@ def browser():
 
 
 class Window:
-    """One open page of the app; remembers errors of its console and every address that it asked for."""
+    """One open page of the app; remembers errors of its console and every address that it asked for. Its visitor `agrees` to all."""
 
-    def __init__(self, browser, server, width, height, scheme):
+    def __init__(self, browser, server, width, height, scheme, agrees=True):
         self.server = server
         self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         self.context.set_default_timeout(WAIT_MS)
@@ -92,6 +92,10 @@ class Window:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(server.url)
         self.page.wait_for_selector("#ask:not([disabled])")
+        if agrees:
+            self.page.click("#tier-change")
+            self.page.click("#tier-questions")
+            self.page.wait_for_selector("#voter:has-text('and the text of questions')")
 
     def strangers(self):
         """Addresses outside the app."""

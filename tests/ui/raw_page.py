@@ -5,9 +5,14 @@ import uuid
 
 import httpx
 
+from nl2sql_arena.votes.consent import VERSION
+
 
 class RawPage:
-    """One session. `values` is what its inputs hold, `seen` all that the server has sent, `shown` the newest value of each element."""
+    """One session of a visitor who lets all be kept.
+
+    `values` is what its inputs hold, `seen` all that the server has sent, `shown` the newest value of each element.
+    """
 
     def __init__(self, url):
         self.session = uuid.uuid4().hex
@@ -15,7 +20,9 @@ class RawPage:
         self._http = httpx.Client(base_url=url, timeout=60)
         self.config = json.loads(self._text(self._http.get("/config")))
         self.names = {each["id"]: each["props"].get("elem_id") for each in self.config["components"]}
+        self.names |= {each["id"]: "visitor" for each in self.config["components"] if each["type"] == "browserstate"}
         self.values = {self.names[each["id"]]: each["props"].get("value") for each in self.config["components"]}
+        self.values["visitor"] = {"secret": uuid.uuid4().hex, "tier": "questions", "version": VERSION}
 
     def handlers(self, element, event="click"):
         """The handler of an event and those that follow it, by what /config tells everybody, private or not."""
@@ -48,8 +55,9 @@ class RawPage:
             messages = [json.loads(self._text(self._http.post("/gradio_api/run/predict", json=body)))]
             output = messages[-1]["data"]
         shown = dict(zip((self.names[key] for key in handler["outputs"]), output or (), strict=False))
-        self.shown |= {name: value for name, value in shown.items() if value != {"__type__": "update"}}
-        self.values |= {name: value for name, value in shown.items() if isinstance(value, str)}
+        shown = {name: value for name, value in shown.items() if value != {"__type__": "update"}}
+        self.shown |= shown
+        self.values |= {name: value for name, value in shown.items() if isinstance(value, str) or name == "visitor"}
         return messages
 
     def _messages(self):

@@ -11,6 +11,8 @@ from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import BadInput, BadVote, Infrastructure, ModelUnavailable
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import Answer, Battle, Completion, GenerationRequest, ResultColumn, Value, Winner
+from nl2sql_arena.votes.choosing import Offer
+from nl2sql_arena.votes.consent import OWN, Consent
 
 QUESTION = "How many customers live in Germany?"
 PAIR = ("left", "right")
@@ -23,7 +25,7 @@ def ask(services: Services, profile: Profile, question: str = QUESTION, **change
 
 def fight(services: Services, profile: Profile, question: str = QUESTION, **changed: Any) -> Battle:
     battle = arena.fight(services, profile, ask(services, profile, question, **changed))
-    arena.keep(services, battle, "visitor")
+    arena.keep(services, battle, "visitor", Consent("questions"))
     return battle
 
 
@@ -196,7 +198,42 @@ def test_an_example_is_recognised_and_a_typed_question_keeps_its_split(services:
     assert fight(services, profile, QUESTION).split == ""
     for battle in (chosen, typed):
         vote(services, battle, "tie", "visitor")
-    assert [(each["chosen"], each["split"]) for each in services.store.votes()] == [("example", "arena"), ("typed", "test")]
+    assert [(each["chosen"], each["split"]) for each in services.store.votes()] == [("picked", "arena"), ("typed", "test")]
+
+
+def test_a_typed_question_is_kept_by_consent_alone_and_an_example_always(services: Services, profile: Profile) -> None:
+    example = services.examples("shop", "arena")[0]
+    for question, expected in ((QUESTION, ""), (example.question, example.question)):
+        battle = arena.fight(services, profile, ask(services, profile, question))
+        arena.keep(services, battle, "visitor")
+        kept = services.store.battle(battle.id) or {}
+        assert (kept["question"], bool(kept["prompt_a"]), bool(kept["sql_b"])) == (expected, bool(expected), bool(expected))
+        assert (kept["consent"], kept["outcome_a"]) == ("votes", "ok")
+
+
+def test_of_a_database_that_is_no_sample_by_content_nothing_but_hashes_is_kept(
+    services: Services, profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    battle = arena.fight(services, profile, ask(services, profile, services.examples("shop", "arena")[0].question))
+    monkeypatch.setitem(vars(services.databases["shop"]), "content", "0123456789abcdef")
+    arena.keep(services, battle, "visitor", Consent("questions"))
+    kept = services.store.battle(battle.id) or {}
+    assert (kept["db"], kept["question"], kept["example_id"], kept["sql_a"], kept["row_count_a"]) == (OWN, "", "", "", -1)
+    assert kept["db_content"] == "0123456789abcdef"
+
+
+def test_an_offer_is_heeded_for_its_own_question_and_a_control_has_its_sides_exchanged(services: Services, profile: Profile) -> None:
+    example, other = services.examples("shop", "arena")[:2]
+    drawn = Offer(example.id, "random")
+    assert ask(services, profile, example.question, offer=drawn).chosen == "random"
+    assert ask(services, profile, other.question, offer=drawn).chosen == ""
+    assert ask(services, profile, QUESTION, offer=drawn).chosen == ""
+    for before in (PAIR, PAIR[::-1]):
+        again = Offer(example.id, "control", before)
+        asked = [ask(services, profile, example.question, offer=again) for _ in range(8)]
+        assert {(each.models, each.chosen) for each in asked} == {((before[1], before[0]), "control")}
+        assert ask(services, profile, example.question, offer=again, blind=False).chosen == ""
+        assert ask(services, profile, example.question, offer=again, models=("left", "small")).chosen == ""
 
 
 def with_table(answer: Answer, *rows: tuple[Value, ...], **changed: Any) -> Answer:

@@ -19,6 +19,7 @@ from nl2sql_arena.difficulty import FEATURES, features
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.settings import ROOT, Settings
+from nl2sql_arena.votes.consent import Consent
 from tests.use_cases.scripted_models import write_model
 
 GERMANY = "How many customers live in Germany?"
@@ -259,7 +260,7 @@ def test_a_schema_is_shown_as_objects_or_as_sql(run: Run, refused: Run) -> None:
 
 def test_votes_are_listed_as_they_were_cast(run: Run, shared: Services, profile: Profile) -> None:
     battle = arena.fight(shared, profile, arena.new_ask(shared, profile, GERMANY, "shop", ("left", "right"), False, "visitor"))
-    arena.keep(shared, battle, "visitor")
+    arena.keep(shared, battle, "visitor", Consent("questions"))
     shared.store.vote(battle.id, "model_b", "visitor", arena.keep(shared, battle, "visitor"))
     votes = json.loads(run("votes", "list", "--json"))
     mine = next(vote for vote in votes if vote["name"] == battle.id)
