@@ -49,7 +49,7 @@ class Visitor:
             self.erase = gr.Button("Erase my votes", elem_id="voter-erase", size="sm")
         with gr.Row(visible=False, elem_id="erase-row") as self.confirm:
             self.asks = gr.HTML(elem_id="erase-asks", padding=False)
-            self.yes = gr.Button("Erase", elem_id="erase-yes", size="sm", variant="stop")
+            self.yes = gr.Button("Erase", elem_id="erase-yes", size="sm")
             self.no = gr.Button("Keep them", elem_id="erase-no", size="sm")
         self.told = gr.HTML(elem_id="voter-told", padding=False)
 
