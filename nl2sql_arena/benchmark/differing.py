@@ -67,6 +67,7 @@ def _differ(a: Answer, b: Answer) -> bool:
         return a.outcome != b.outcome
     if a.execution.row_count != b.execution.row_count or len(a.execution.columns) != len(b.execution.columns):
         return True
-    return not compare.difference(a.execution, b.execution).same and (
-        a.execution.row_count <= KEPT_ROWS or a.execution.rows != b.execution.rows
-    )
+    if a.execution.row_count > KEPT_ROWS:
+        return a.execution.rows != b.execution.rows
+    found = compare.difference(a.execution, b.execution)
+    return not (found.same or found.same_but_order)

@@ -208,7 +208,7 @@ def test_a_typed_question_is_kept_by_consent_alone_and_an_example_always(service
         arena.keep(services, battle, "visitor")
         kept = services.store.battle(battle.id) or {}
         assert (kept["question"], bool(kept["prompt_a"]), bool(kept["sql_b"])) == (expected, bool(expected), bool(expected))
-        assert (kept["consent"], kept["outcome_a"]) == ("votes", "ok")
+        assert (kept["consent"], kept["outcome_a"]) == ("votes", battle.a.outcome)
 
 
 def test_of_a_database_that_is_no_sample_by_content_nothing_but_hashes_is_kept(
