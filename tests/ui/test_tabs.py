@@ -12,7 +12,7 @@ from nl2sql_arena.ui.sessions import Sessions
 from tests.scripted_model import write_scripted
 from tests.ui.script import ANSWERS, PAIR, SAMPLE_DBS, TITLES
 
-QUIET = ("html", "markdown", "plot", "tab", "tabs", "row", "column", "form", "group", "accordion", "state", "timer")
+QUIET = ("browserstate", "html", "markdown", "plot", "tab", "tabs", "row", "column", "form", "group", "accordion", "state", "timer")
 """Kinds of components that nobody fills in or presses."""
 
 
