@@ -22,7 +22,7 @@ KINDS = {"real": "real model", "mini": "practice model", "baseline": "baseline"}
 NAMED = 8
 """Databases that a heading names."""
 PRACTICE = (
-    "Practice models: minis of about 4 million parameters, trained by this project to show the machine at work. "
+    "Practice models: minis of a few million parameters, trained by this project to show the machine at work. "
     "Their figures say nothing about Phi-2 or SQLCoder."
 )
 SPLITS = {
