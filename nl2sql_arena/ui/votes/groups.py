@@ -9,7 +9,7 @@ from nl2sql_arena.votes.reading import WITH_BASELINE
 WHO = {"real": "Real models", "mini": "Practice models (minis)", "baseline": "Baselines alone"}
 """Kinds in the order in which they are offered; each may have one of its own with the baseline."""
 PRACTICE = (
-    "Practice models: minis of about 4 million parameters, trained by this project. Votes on them say nothing about Phi-2, SQLCoder or any "
+    "Practice models: minis of a few million parameters, trained by this project. Votes on them say nothing about Phi-2, SQLCoder or any "
     "other real model, and are in no figure, meter or export of those."
 )
 OPEN = "Cast with the names in sight, where a name may win votes; never pooled with blind votes."
