@@ -148,6 +148,17 @@ class Sync:
         return self._is_compared and self._is_clean and not self._changed
 
     def _work(self) -> None:
+        """The thread. Should it die of a defect, the page says so, votes stay `saved`, and the next start sends them."""
+        try:
+            self._rounds()
+        finally:
+            with self._lock:
+                if not self._ends:
+                    self.trouble = "The sync of votes ended by a fault on our side; the log has the details. Start the app again to go on."
+                    self._failures += 1
+                    self._lock.notify_all()
+
+    def _rounds(self) -> None:
         while True:
             with self._lock:
                 self._lock.wait_for(lambda: self._ends or self._unwritten or self._seconds_left() <= 0, self._patience())
@@ -180,10 +191,6 @@ class Sync:
                     self._write_down()
             except ArenaError as problem:
                 self._put_off(problem)
-                return False
-            except Exception:  # the thread's edge: it must not end unseen, and votes stay `saved` meanwhile
-                log.exception("the sync of votes failed")
-                self._put_off(CopyError("The sync of votes failed on our side; the log has the details, and it is tried again."))
                 return False
             with self._lock:
                 if is_due:
