@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -90,10 +91,15 @@ class Sample:
         self.guide = Guide(self.world)
         self.speaker = phrasebook.Speaker(database, phrasebook.load(database.name))
         self.binds = Binds(connect_trusted(database.path()))
-        self._by_level: dict[str, list[Intent]] = {}
+
+    @cached_property
+    def _by_level(self) -> dict[str, list[Intent]]:
+        """The phrasebooks' intents by level; parsing thousands of queries takes seconds, which not everybody needs."""
+        found: dict[str, list[Intent]] = {}
         for intent in self.speaker.intents:
             sql = self.speaker.say(intent, random.Random(0))[1]
-            self._by_level.setdefault(spider_level(sql), []).extend([intent] * (RARE_TIMES if RARE.search(sql) else 1))
+            found.setdefault(spider_level(sql), []).extend([intent] * (RARE_TIMES if RARE.search(sql) else 1))
+        return found
 
     def said(self, rng: random.Random) -> Pair:
         """A question of the phrasebooks, of every level about as often, in a random voice, some with a wish more."""
