@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import app
 from nl2sql_arena import backends
 from nl2sql_arena.backends.scripted import Scripted
+from nl2sql_arena.benchmark import runs
 from nl2sql_arena.settings import load
 from tests.scripted_model import write_scripted
 from tests.ui.script import ANSWERS, BROKEN, DATABASES, FAILURE, PAIR, SAMPLE_DBS, SLOW, TITLES
@@ -58,6 +59,7 @@ if __name__ == "__main__":
     data = Path(sys.argv[1])
     write_models(data / "models")
     link_databases(data / "sample_dbs")
+    runs.SHIPPED = data / "shipped"  # the run that ships is of other models and databases
     backends.BACKENDS["moody"] = load_moody
     folders = {"data": data, "models": data / "models", "sample_dbs": data / "sample_dbs"}
     app.main(replace(load(), **folders, host="127.0.0.1", port=int(sys.argv[2]), profile="auto", chosen_models=PAIR))
