@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from nl2sql_arena.types import Answer, Battle, Execution, ModelCard, Outcome, Part, Schema, Table, Tally, Value
+from nl2sql_arena.types import Answer, Battle, Execution, ModelCard, Outcome, Part, Schema, Table, Value
 from nl2sql_arena.ui.words import OUTCOMES, VERDICTS
 
 SHOWN_ROWS = 200
@@ -188,41 +188,6 @@ def _room(answer: Answer) -> str:
     left_out = [*counted, *([COMMENTS] if COMMENTS in pruned else [])]
     said = f"; {', '.join(left_out)} left out" if left_out else ""
     return f"{answer.completion.prompt_tokens:,} of {answer.context:,} tokens{said}"
-
-
-def tallies(title: str, explanation: str, rows: Sequence[Tally], cards: dict[str, ModelCard]) -> str:
-    """One table of votes; every figure says what it was counted on."""
-    if not rows:
-        return f'<section class="votes"><h3>{escape(title)}</h3><p>{escape(explanation)}</p><p class="rows">No votes yet.</p></section>'
-    keys = {key for row in rows for key in (row.first, row.second)}
-    many = len(keys) > len({key.partition("@")[0] for key in keys})
-    body = "".join(_tally(row, cards, many) for row in rows)
-    head = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in ("Contestants", "Wins", "Ties", "Both bad", "Votes", "Pages", "Decisive win rate of the first")
-    )
-    return f'<section class="votes"><h3>{escape(title)}</h3><p>{escape(explanation)}</p>{grid(head, body, escape(title))}</section>'
-
-
-def _tally(row: Tally, cards: dict[str, ModelCard], with_revision: bool) -> str:
-    first, second = (_contestant(key, cards, with_revision) for key in (row.first, row.second))
-    votes = row.wins + row.losses + row.ties + row.both_bad
-    rate = row.decisive
-    shown = (
-        "no decisive vote yet"
-        if rate is None or rate.n == 0
-        else f"{rate.value:.0%} (95 % interval {rate.low:.0%} to {rate.high:.0%}, n = {rate.n})"
-    )
-    mode = "" if row.blind else "<br><small>cast in open mode, names in sight</small>"
-    pair = f"{first}<br><span>against</span> {second}{mode}"
-    cells = [pair, f"{row.wins} : {row.losses}", row.ties, row.both_bad, votes, row.voters, shown]
-    return "<tr>" + "".join(f"<td>{each}</td>" for each in cells) + "</tr>"
-
-
-def _contestant(key: str, cards: dict[str, ModelCard], with_revision: bool) -> str:
-    name, _, revision = key.partition("@")
-    title = cards[name].title if name in cards else name
-    return escape(title) + (f" <small>{escape(revision)}</small>" if with_revision else "")
 
 
 def comparison(verdict: str, only_a: int = 0, only_b: int = 0, common: int = 0, columns: tuple[int, int] = (0, 0)) -> str:

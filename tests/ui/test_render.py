@@ -6,7 +6,6 @@ from typing import get_args
 
 import pytest
 
-from nl2sql_arena.stats import wilson
 from nl2sql_arena.types import (
     WINNERS,
     Answer,
@@ -23,7 +22,6 @@ from nl2sql_arena.types import (
     ResultColumn,
     Schema,
     Table,
-    Tally,
     Weights,
 )
 from nl2sql_arena.ui import render
@@ -137,7 +135,6 @@ def test_text_of_models_databases_and_visitors_is_never_html():
         render.side_title("A", cards["m"]),
         render.reveal(battle, cards, HOSTILE),
         render.steps((Part(HOSTILE, (f"Take `{HOSTILE}` from {HOSTILE}",), anew=True), Part("", (HOSTILE,)))),
-        render.tallies("Votes", HOSTILE, [Tally("m@1", f"{HOSTILE}@2", decisive=wilson(0, 0))], cards),
     ]
     for page in pages:
         assert "<script" not in page
@@ -192,40 +189,6 @@ def test_the_comparison_says_how_results_differ():
     assert "12 rows in both, 1,000 only in A, 0 only in B" in render.comparison("different", 1_000, 0, 12, (2, 2))
     assert "A has 1 column, B has 2 columns" in render.comparison("different", 3, 4, 0, (1, 2))
     assert "the same table" in render.comparison("same")
-
-
-def test_tallies_say_on_how_many_votes_a_rate_stands():
-    cards = {"m": card("m", "Zebu"), "n": card("n", "Ibex")}
-    tally = Tally("m@1", "n@1", wins=3, losses=1, ties=2, both_bad=1, voters=4, decisive=wilson(3, 4))
-    html = render.tallies("Votes", "All.", [tally], cards)
-    assert cells(html)[1:6] == ["3 : 1", "2", "1", "7", "4"]
-    assert "75%" in html
-    assert "n = 4" in html
-    undecided = render.tallies("Votes", "All.", [replace(tally, wins=0, losses=0, decisive=wilson(0, 0))], cards)
-    assert "no decisive vote yet" in undecided
-    assert "%" not in undecided
-    assert "No votes yet." in render.tallies("Votes", "All.", [], cards)
-
-
-def test_two_revisions_of_a_model_are_told_apart():
-    cards = {"m": card("m", "Zebu"), "n": card("n", "Ibex")}
-    rows = [Tally("m@abc", "n@1", wins=1, decisive=wilson(1, 1)), Tally("m@def", "n@1", wins=1, decisive=wilson(1, 1))]
-    html = render.tallies("Votes", "All.", rows, cards)
-    assert "abc" in html
-    assert "def" in html
-
-
-def test_revisions_are_not_shown_where_names_tell_enough():
-    cards = {name: card(name, name.upper()) for name in "mno"}
-    rows = [Tally(first, second, wins=1, decisive=wilson(1, 1)) for first, second in (("m@abc", "n@1"), ("m@abc", "o@2"), ("n@1", "o@2"))]
-    assert "abc" not in render.tallies("Votes", "All.", rows, cards)
-
-
-def test_the_votes_are_said_to_come_from_pages_and_not_from_people():
-    tally = Tally("m@1", "n@1", voters=4, decisive=wilson(0, 0))
-    html = render.tallies("Votes", "All.", [tally], {"m": card("m", "Zebu"), "n": card("n", "Ibex")})
-    assert ">Pages<" in html
-    assert "oter" not in html
 
 
 @pytest.mark.parametrize(

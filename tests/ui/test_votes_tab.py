@@ -31,6 +31,7 @@ FOX, CUB = ("fox", "m1"), ("cub", "m2")
 RULES = ("floor", "b1")
 KINDS = {"owl": "real", "elk": "real", "yak": "real", "fox": "mini", "cub": "mini", "floor": "baseline"}
 WRONG = "SELECT 1 AS one"
+HOSTILE = "<script>alert(1)</script>"
 
 
 class Request:
@@ -95,6 +96,22 @@ def test_a_store_without_votes_says_what_to_do_and_shows_no_figure(opened: Any) 
     assert "%" not in shown[tab.board]
     assert shown[tab.body]["visible"] is False
     assert judged(tab)[tab.agreement] == ""
+
+
+def test_text_of_models_is_never_html(opened: Any, base: Services, examples: Sequence[Example], monkeypatch: pytest.MonkeyPatch) -> None:
+    example = examples[0]
+    for name in ("owl", "elk", "yak"):
+        monkeypatch.setitem(base.cards, name, replace(base.cards[name], title=f"{HOSTILE} {name}"))  # type: ignore[arg-type]
+    hostile = ("owl", HOSTILE)
+    tab = opened([
+        *(said(example, "model_a", hostile, voter=f"v{i}", chosen="random") for i in range(3)),
+        said(example, "model_b", hostile, YAK),
+        said(example, "model_a", ELK, YAK),
+    ])  # fmt: skip
+    shown = [*tab.on_show(None, ALL, "level").values(), *judged(tab).values()]
+    pages = [page for page in shown if isinstance(page, str)]
+    assert any("&lt;script" in page for page in pages)
+    assert not any("<script" in page for page in pages)
 
 
 def test_kinds_of_contestants_and_open_votes_are_groups_of_their_own(opened: Any, examples: Sequence[Example]) -> None:
