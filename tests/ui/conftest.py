@@ -9,10 +9,16 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+
+from nl2sql_arena import settings
+from nl2sql_arena.services import open_services
+from tests.scripted_model import write_scripted
+from tests.ui.script import ANSWERS, PAIR, SAMPLE_DBS, TITLES
 
 SCRIPT = Path(__file__).with_name("scripted_app.py")
 START_SECONDS = 90
@@ -55,6 +61,20 @@ class Server:
         """Rows of the vote store, as another process finds them on disk."""
         with closing(sqlite3.connect(self.data / "votes.sqlite")) as store:
             return store.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory):
+    """The scripted pair on one database, in this process and without a page."""
+    home = tmp_path_factory.mktemp("scripted")
+    for name in PAIR:
+        write_scripted(home / "models", name, ANSWERS[name], title=TITLES[name])
+    (home / "sample_dbs").mkdir()
+    (home / "sample_dbs" / "shop").symlink_to(SAMPLE_DBS / "shop")
+    folders = {"data": home / "data", "models": home / "models", "sample_dbs": home / "sample_dbs"}
+    found = open_services(replace(settings.load({}), **folders, workers=1))
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

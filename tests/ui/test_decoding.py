@@ -4,32 +4,16 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
-import pytest
 
-from nl2sql_arena import settings
-from nl2sql_arena.services import Profile, open_services
+from nl2sql_arena.services import Profile
 from nl2sql_arena.types import Generation
 from nl2sql_arena.ui.arena import BLIND, OPEN, ArenaTab
 from nl2sql_arena.ui.benchmark import html
 from nl2sql_arena.ui.sessions import Sessions
-from tests.scripted_model import write_scripted
-from tests.ui.script import ANSWERS, PAIR, PLAIN, SAMPLE_DBS, TITLES
+from tests.ui.script import PAIR, PLAIN
 from tests.use_cases.judged import result, stored
 
 PAGE = SimpleNamespace(session_hash="me")
-
-
-@pytest.fixture(scope="module")
-def services(tmp_path_factory):
-    home = tmp_path_factory.mktemp("decoding")
-    for name in PAIR:
-        write_scripted(home / "models", name, ANSWERS[name], title=TITLES[name])
-    (home / "sample_dbs").mkdir()
-    (home / "sample_dbs" / "shop").symlink_to(SAMPLE_DBS / "shop")
-    folders = {"data": home / "data", "models": home / "models", "sample_dbs": home / "sample_dbs"}
-    found = open_services(replace(settings.load({}), **folders, workers=1))
-    yield found
-    found.close()
 
 
 def tab(services, beams):
@@ -40,7 +24,7 @@ def tab(services, beams):
 
 
 def asked(page, mode, decoding):
-    for _ in page.on_ask(PLAIN, "shop", *PAIR, mode, decoding, PAGE):
+    for _ in page.on_ask(PLAIN, "shop", *PAIR, mode, decoding, None, PAGE):
         pass
     return page.sessions.of("me").round
 

@@ -6,29 +6,14 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from nl2sql_arena import settings
-from nl2sql_arena.services import Profile, open_services
+from nl2sql_arena.services import Profile
 from nl2sql_arena.types import Execution, Server
 from nl2sql_arena.ui.arena import CONSENT, OPEN, ArenaTab
 from nl2sql_arena.ui.sessions import Sessions
-from tests.scripted_model import write_scripted
-from tests.ui.script import ANSWERS, PAIR, PLAIN, SAMPLE_DBS, TITLES
+from tests.ui.script import PAIR, PLAIN, TITLES
 
 PAGE = SimpleNamespace(session_hash="me")
 FAR, HERE = Server("https://models.example.org/v1", "m"), Server("http://127.0.0.1:8080/v1", "m")
-
-
-@pytest.fixture(scope="module")
-def services(tmp_path_factory):
-    home = tmp_path_factory.mktemp("elsewhere")
-    for name in PAIR:
-        write_scripted(home / "models", name, ANSWERS[name], title=TITLES[name])
-    (home / "sample_dbs").mkdir()
-    (home / "sample_dbs" / "shop").symlink_to(SAMPLE_DBS / "shop")
-    folders = {"data": home / "data", "models": home / "models", "sample_dbs": home / "sample_dbs"}
-    found = open_services(replace(settings.load({}), **folders, workers=1))
-    yield found
-    found.close()
 
 
 def tab(services, server, **fields):
@@ -40,7 +25,7 @@ def tab(services, server, **fields):
 
 
 def ask(page):
-    for _ in page.on_ask(PLAIN, "shop", *PAIR, OPEN, "greedy", PAGE):
+    for _ in page.on_ask(PLAIN, "shop", *PAIR, OPEN, "greedy", None, PAGE):
         pass
     return page.sessions.of("me").round
 
