@@ -197,15 +197,15 @@ def test_beams_find_a_text_and_obey_stop_and_cap(models: Path, name: str) -> Non
 
 def test_a_publisher_s_beams_are_asked_for_only_where_the_decoding_says_so(models: Path) -> None:
     """Through the services, whose log and reports take the number of beams from the same place."""
-    (models / "one").mkdir(exist_ok=True)
-    card = replace(tiny.card("one", "../llama"), published_beams=4, generation=Generation(16))
-    services = Services(settings.load({}), {"one": card}, {}, *[None] * 3)  # type: ignore[list-item]
+    (models / "beamed").mkdir(exist_ok=True)
+    card = replace(tiny.card("beamed", "../llama"), published_beams=4, generation=Generation(16))
+    services = Services(settings.load({}), {"beamed": card}, {}, *[None] * 3)  # type: ignore[list-item]
     with Sandbox(workers=1) as sandbox:
-        greedy = replace(services, sandbox=sandbox, engine=Engine({"one": card}, models, {}, sandbox))
+        greedy = replace(services, sandbox=sandbox, engine=Engine({"beamed": card}, models, {}, sandbox))
         beams = greedy.decoded("card")
-        assert beams.cards["one"].generation == Generation(16, 4)
-        assert greedy.decoded("greedy").cards["one"].generation == Generation(16, 1)
-        assert beams.engine.backend("one") is greedy.engine.backend("one")
+        assert beams.cards["beamed"].generation == Generation(16, 4)
+        assert greedy.decoded("greedy").cards["beamed"].generation == Generation(16, 1)
+        assert beams.engine.backend("beamed") is greedy.engine.backend("beamed")
 
 
 def test_a_cancel_ends_a_beam_search(phi: Local) -> None:
