@@ -217,9 +217,9 @@ def test_a_commit_whose_reply_was_lost_is_not_made_again(hub: Hub, machine: Call
     hub.faults.append(Fault("commit", is_lost=True))
     one.vote("first")
     assert until(lambda: one.sync.state("first") == "synced")
+    assert until(lambda: one.waiting() == [])  # dropped later in the round that found the vote in the copy
     assert hub.votes() == ["first"]
     assert hub.asked.count("commit") == 1
-    assert one.waiting() == []
 
 
 def test_without_the_hub_the_app_starts_and_syncs_once_it_is_back(machine: Callable[..., Machine], hub: Hub) -> None:
