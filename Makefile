@@ -8,16 +8,18 @@
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# Two processes of one thread each, for two cores; the tests of one file stay together, for they share what is slow to set up.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 run: .venv/.installed
 	$(BIN)/python app.py
 
 test: .venv/.installed-dev chromium check
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-long: .venv/.installed-dev chromium check
-	$(BIN)/python -m pytest -m 'long or not long'
+	$(PYTEST) -m 'long or not long'
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .

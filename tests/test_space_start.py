@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nl2sql_arena import settings, ui
-from nl2sql_arena.services import Profile, open_services
+from nl2sql_arena.services import Profile, Services, open_services
 from nl2sql_arena.settings import ROOT
 from tests import dataset_hub
 from tests.scripted_model import write_scripted
@@ -26,6 +26,16 @@ LOST = "Votes here are lost when this Space restarts."
 def hub() -> Iterator[dataset_hub.Hub]:
     with dataset_hub.running() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    place = tmp_path_factory.mktemp("opened")
+    for name in ("left", "right"):
+        write_scripted(place / "models", name, {})
+    found = open_services(replace(settings.load({}), data=place / "data", models=place / "models", workers=1))
+    yield found
+    found.close()
 
 
 def voted(url: str) -> RawPage:
@@ -89,15 +99,9 @@ def test_exactly_the_requirements_are_enough(tmp_path: Path, hub: dataset_hub.Hu
         ({}, False),
     ],
 )
-def test_a_space_that_loses_its_votes_says_so(tmp_path: Path, environment: dict[str, str], is_said: bool) -> None:
-    for name in ("left", "right"):
-        write_scripted(tmp_path / "models", name, {})
-    opened = open_services(replace(settings.load({}), data=tmp_path / "data", models=tmp_path / "models", workers=1))
+def test_a_space_that_loses_its_votes_says_so(opened: Services, tmp_path: Path, environment: dict[str, str], is_said: bool) -> None:
     found = replace(opened, settings=settings.load(environment | {"ARENA_DATA": str(tmp_path)}))
-    try:
-        header = ui._header(found, Profile("mini", ("left", "right"), ("left", "right"), "CPU", ("scripted", "scripted")))
-    finally:
-        opened.close()
+    header = ui._header(found, Profile("mini", ("left", "right"), ("left", "right"), "CPU", ("scripted", "scripted")))
     assert (LOST in header) is is_said
 
 
