@@ -3,13 +3,17 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+START_SECONDS = 30
 
 
 def program(name: str) -> str:
@@ -20,11 +24,50 @@ def program(name: str) -> str:
     return found
 
 
+class Server:
+    """A cluster in a folder of its own; `start` again after `kill` is a restart after a crash."""
+
+    def __init__(self, folder: Path, user: str | None) -> None:
+        self.folder, self.user = folder, user
+        self.url = f"postgresql://arena@/postgres?host={folder}"
+        self._initdb, self._pg_ctl = program("initdb"), program("pg_ctl")
+
+    def make(self) -> None:
+        self._run(self._initdb, "-D", str(self.folder / "data"), "-U", "arena", "-A", "trust", "-E", "UTF8")
+
+    def start(self) -> None:
+        """Tries again while processes of a killed server still end."""
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self._control("-w", "-l", str(self.folder / "log"), "-o", f"-k {self.folder} -c listen_addresses=''", "start")
+            except subprocess.CalledProcessError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
+    def stop(self) -> None:
+        self._control("-m", "immediate", "stop")
+
+    def kill(self) -> None:
+        """SIGKILL to the server's first process; what it has started ends by itself."""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(first, signal.SIGKILL)
+
+    def _control(self, *command: str) -> None:
+        self._run(self._pg_ctl, "-D", str(self.folder / "data"), *command)
+
+    def _run(self, *command: str) -> None:
+        subprocess.run(command, user=self.user, cwd=self.folder, check=True, capture_output=True, timeout=60)
+
+
 @contextmanager
-def server() -> Iterator[str]:
-    """The URL of an empty database. Skips where no server can be started."""
+def server() -> Iterator[Server]:
+    """A running one with an empty database. Skips where none can be started."""
     pytest.importorskip("psycopg", reason="psycopg is not installed (requirements-postgres.txt)")
-    initdb, pg_ctl = program("initdb"), program("pg_ctl")
+    program("initdb")
     user = None
     if os.getuid() == 0:  # the server refuses to run as root
         try:
@@ -34,15 +77,11 @@ def server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="arena-pg-", dir="/tmp"))
     if user:
         shutil.chown(folder, user)
-    data = folder / "data"
-
-    def run(*command: str) -> None:
-        subprocess.run(command, user=user, cwd=folder, check=True, capture_output=True, timeout=60)
-
-    run(initdb, "-D", str(data), "-U", "arena", "-A", "trust", "-E", "UTF8")
+    found = Server(folder, user)
+    found.make()
     try:
-        run(pg_ctl, "-D", str(data), "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -c listen_addresses=''", "start")
-        yield f"postgresql://arena@/postgres?host={folder}"
+        found.start()
+        yield found
     finally:
-        run(pg_ctl, "-D", str(data), "-m", "immediate", "stop")
+        found.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The same promises on both kinds of store: nothing acknowledged is lost, nothing counts twice, whoever is killed."""
 
 import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -11,20 +12,20 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from nl2sql_arena.errors import BadVote
+from nl2sql_arena.errors import BadVote, StoreError
 from nl2sql_arena.settings import ROOT
 from nl2sql_arena.votes import Store, tokens
 from nl2sql_arena.votes.details import Detail
-from tests.postgres import server
+from tests.postgres import Server, server
 from tests.test_votes import ANN, BOB, add, cast
 
 Place = Path | str
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    with server() as url:
-        yield url
+def postgres() -> Iterator[Server]:
+    with server() as running:
+        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -32,7 +33,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "sqlite":
         yield tmp_path / "votes.sqlite"
         return
-    url = request.getfixturevalue("postgres")
+    url = request.getfixturevalue("postgres").url
     yield url
     engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
     with engine.begin() as connection:
@@ -86,45 +87,101 @@ def test_processes_that_make_a_store_together_sign_with_one_key(place: Place) ->
 
 
 VOTE = """
-import sys
+import os, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from nl2sql_arena.errors import BadVote
+from nl2sql_arena.errors import BadVote, StoreError
 from nl2sql_arena.votes import Store
 from tests.test_votes import ANN, add, cast
 
 place = sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1])
+count, winner = int(sys.argv[2]), sys.argv[3]
 store = Store(place)
 
 def vote(i):
-    add(store, f"battle {i}")
     try:
-        cast(store, f"battle {i}", "model_a", ANN)
-    except BadVote:
+        add(store, f"battle {i}")
+        cast(store, f"battle {i}", winner, ANN)
+    except (BadVote, StoreError):
         return
-    sys.stdout.write(f"battle {i}\\n")
-    sys.stdout.flush()
+    os.write(1, f"battle {i} {winner}\\n".encode())
 
-with ThreadPoolExecutor(8) as pool:
-    list(pool.map(vote, range(int(sys.argv[2]))))
+with ThreadPoolExecutor(16) as pool:
+    list(pool.map(vote, range(count)))
 """
+"""Votes on so many battles, sixteen at a time, and says of each vote that was acknowledged that it was."""
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(1_000, marks=pytest.mark.long)])
-def test_every_acknowledged_vote_survives_a_kill_and_none_is_there_twice(place: Place, count: int) -> None:
-    command = [sys.executable, "-c", VOTE, str(place), str(count)]
-    voting = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert voting.stdout is not None
-    acknowledged = [voting.stdout.readline().strip() for _ in range(count // 2)]
-    voting.send_signal(signal.SIGKILL)
-    acknowledged += voting.stdout.read().split("\n")[:-1]
-    voting.wait()
-    assert count // 2 <= len(acknowledged) < count, "it was killed in the middle"
-    kept = [vote["id"] for vote in Store(place).votes()]
+class Voting:
+    """Two processes that vote at the same time on the same battles, each with a verdict of its own."""
+
+    def __init__(self, place: Place, count: int) -> None:
+        ours, theirs = os.pipe()
+        self.said = os.fdopen(ours)
+        commands = ([sys.executable, "-c", VOTE, str(place), str(count), winner] for winner in ("model_a", "model_b"))
+        self.processes = [subprocess.Popen(command, stdout=theirs, cwd=ROOT) for command in commands]
+        os.close(theirs)
+
+    def wait_for(self, count: int) -> list[str]:
+        """So many acknowledged votes."""
+        return [self.said.readline() for _ in range(count)]
+
+    def kill(self) -> None:
+        for process in self.processes:
+            process.send_signal(signal.SIGKILL)
+
+    def rest(self) -> list[str]:
+        """What was acknowledged besides, up to the end of both."""
+        with self.said:
+            lines = self.said.readlines()
+        for process in self.processes:
+            process.wait(timeout=200)
+        return lines
+
+
+def votes_in(place: Place) -> list[str]:
+    """Each vote that the store has, undone or not, as `VOTE` says it."""
+    return [f"{each['battle_id']} {each['winner']}\n" for each in Store(place).events() if each["kind"] == "vote"]
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(1_000, marks=pytest.mark.long)])
+def test_every_acknowledged_vote_survives_kills_amid_concurrent_votes_and_none_is_there_twice(place: Place, count: int) -> None:
+    acknowledged: list[str] = []
+    for kills, share in enumerate((0.3, 0.3), 1):
+        voting = Voting(place, count)
+        acknowledged += voting.wait_for(int(count * share))
+        voting.kill()
+        acknowledged += voting.rest()
+        assert len(acknowledged) < count, "both were killed in the middle"
+        kept = votes_in(place)
+        assert set(acknowledged) <= set(kept)
+        assert len(kept) <= len(acknowledged) + 32 * kills, "what was not acknowledged was under way"
+    voting = Voting(place, count)
+    acknowledged += voting.rest()
+    kept = votes_in(place)
+    assert sorted(line.rpartition(" ")[0] for line in kept) == sorted(f"battle {i}" for i in range(count))
     assert set(acknowledged) <= set(kept)
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=200)
-    final = [vote["id"] for vote in Store(place).votes()]
-    assert sorted(final) == sorted(f"battle {i}" for i in range(count))
+    assert len(acknowledged) == len(set(acknowledged)), "no vote was acknowledged twice"
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(1_000, marks=pytest.mark.long)])
+def test_a_server_that_is_killed_amid_votes_has_every_acknowledged_one(count: int) -> None:
+    with server() as postgres:
+        store = Store(postgres.url)
+        voting = Voting(postgres.url, count)
+        acknowledged = voting.wait_for(count // 2)
+        postgres.kill()
+        acknowledged += voting.rest()
+        with pytest.raises(StoreError, match="cannot be"):
+            store.votes()
+        postgres.start()
+        kept = votes_in(postgres.url)
+        assert count // 2 <= len(acknowledged) < count, "it was killed in the middle"
+        assert set(acknowledged) <= set(kept)
+        assert len({line.rpartition(" ")[0] for line in kept}) == len(kept)
+        add(store, "after the crash")
+        cast(store, "after the crash", "tie", ANN)
+        assert len(store.votes()) == len(kept) + 1
 
 
 def test_a_store_rebuilt_from_the_records_of_another_is_the_same_and_twice_is_as_once(place: Place, tmp_path: Path) -> None:
