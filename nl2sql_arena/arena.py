@@ -17,6 +17,7 @@ from nl2sql_arena.types import Answer, Battle, Decoding, Example, OnToken, Part,
 from nl2sql_arena.votes.ballots import CONTROL
 from nl2sql_arena.votes.choosing import PICKED, TYPED, Offer
 from nl2sql_arena.votes.consent import Consent, Kept, kept
+from nl2sql_arena.votes.study import Seat
 
 VOTES_ONLY = Consent("votes")
 Words = tuple[Part, ...] | None
@@ -93,19 +94,20 @@ def _split_of_typed(services: Services, ask: Ask) -> str:
 
 
 def keep(
-    services: Services, battle: Battle, voter: str, agreed: Consent = VOTES_ONLY, chosen: str = "", delivered: str = ""
+    services: Services, battle: Battle, voter: str, agreed: Consent = VOTES_ONLY, chosen: str = "", delivered: str = "",
+    seat: Seat | None = None,
 ) -> str:  # fmt: skip
     """Put a delivered battle on disk, once, and return the token of its vote; one that cannot be voted on is not kept and has none.
 
     How much of it is kept follows from what the voter `agreed` to and from whose database it is on. `delivered` is when its results
-    were, empty: now. Raises StoreError, and BadVote where the battle was erased.
+    were, empty: now; `seat` the voter's in a study. Raises StoreError, and BadVote where the battle was erased or the seat is taken.
     """
     if not votable(battle):
         return ""
     revisions = _as_run(services, battle.a), _as_run(services, battle.b)
     how, left = chosen or (PICKED if battle.example_id else TYPED), keeping(services, battle, agreed)
     content = services.databases[battle.db].content
-    return services.store.add_battle(battle, voter, how, revisions, verdict(battle), content, agreed, left, delivered)
+    return services.store.add_battle(battle, voter, how, revisions, verdict(battle), content, agreed, left, delivered, seat)
 
 
 def keeping(services: Services, battle: Battle, agreed: Consent) -> Kept:

@@ -21,17 +21,21 @@ FIELDS = {
     "db_content": "16 digits of a hash of its tables and rows; empty where it was not kept",
     "question": "the question; empty where a visitor typed it and did not allow that its text is kept",
     "consent": "what the voter allowed: `votes` (no text of typed questions), `questions` (their text, too); empty: nobody asked",
-    "consent_version": "version of the text that was agreed to",
+    "consent_version": "version of the text that was agreed to; of a study, of its own text",
+    "study": "hash (SHA-256) of the study that the vote was cast in, as `votes study check` prints it; empty: in none",
     "example_id": "the example question's id; empty for a typed one",
     "split": "the question's split; typed ones that equal a dev or test question have that split",
-    "chosen": "how the question was chosen: `random`, `differs` (answers are known to differ), `least_voted`, `picked`, `typed`, `control` "
-    "(repeats a battle with sides exchanged); only `random` ones are a fair sample",
+    "chosen": "how the question was chosen: `random`, `differs` (answers are known to differ), `least_voted`, `picked`, `typed`, "
+    "`study`, `control` (repeats a battle with sides exchanged); only `random` ones are a fair sample",
     "profile": "`real`, `mini` (practice models) or `baseline`",
     "voter": "a hash of the voter's random id, which is one browser's or page's, not a known person's",
     "app_version": "version of the arena",
     "blind": "whether names were hidden until the vote",
     "difference": "how the two result tables differ: `same`, `order`, `different`, `too_long`, `incomparable`",
     "flags": "what is odd about the vote (too_fast, burst, side_bias, one_sided, ...), with commas",
+    "audit": "whether the voter was asked, after the vote and before the names, which model A was, and could tell: empty (not asked), "
+    "`asked` (no answer), `no_idea`, `right` or `wrong`",
+    "guess": "the model that the voter took A for; empty: none was named",
     "comment": "the voter's comment; empty unless comments were asked for",
     "fix_side": "the side whose query the voter put right",
     "fix_sql": "the query that the voter put right and ran",
@@ -105,6 +109,7 @@ def _counts(found: Sequence[Row]) -> list[str]:
     return [
         f"- verdicts: {_counted(row['winner'] for row in found)}",
         f"- asked: {_counted(row['asks'] for row in found)}",
+        f"- studies: {_counted(row['study'] for row in found)}",
         f"- questions chosen: {_counted(row['chosen'] for row in found)}",
         f"- databases: {_counted(row['db'] for row in found)}",
         f"- names hidden until the vote: {sum(bool(row['blind']) for row in found)} of {len(found)}",
@@ -147,6 +152,11 @@ def _licences(about: About) -> list[str]:
     models = sorted({row[f"model_{side}"] for row in about.found for side in "ab"})
     return [
         "- Questions and sample databases: Apache-2.0, as the arena.",
+        *(
+            ["- Questions that a study adds to the arena's: under the terms of whoever ran it."]
+            if any(row["study"] for row in about.found)
+            else []
+        ),
         "- Votes: no licence was asked of voters.",
         "- Queries are outputs of models, under the terms of these weights:",
         *(f"  - {name}: {about.licences.get(name, 'unknown')}" for name in models),

@@ -15,9 +15,9 @@ from typing import Any
 
 from nl2sql_arena.votes.ballots import CONTROL, RANDOM
 
-DIFFERS, LEAST_VOTED, PICKED, TYPED = "differs", "least_voted", "picked", "typed"
-CHOSEN = (RANDOM, DIFFERS, LEAST_VOTED, CONTROL, PICKED, TYPED)
-"""Every value of `chosen`: the first four are offered, then what a visitor picked from the examples or typed."""
+DIFFERS, LEAST_VOTED, PICKED, TYPED, STUDY = "differs", "least_voted", "picked", "typed", "study"
+CHOSEN = (RANDOM, DIFFERS, LEAST_VOTED, CONTROL, PICKED, TYPED, STUDY)
+"""Every value of `chosen`: the first four are offered, then what a visitor picked from the examples or typed, and what a study asks."""
 RANDOM_SHARE = 0.25
 FAR = 3
 """So many other votes lie between a question and its repetition at least, so that nobody simply remembers."""

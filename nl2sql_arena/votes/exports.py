@@ -26,7 +26,7 @@ from nl2sql_arena.votes.reading import model
 from nl2sql_arena.votes.tables import BETTER
 
 Row = dict[str, Any]
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MEASURED = ("dev", "test")
 GOOD = ("ok", "empty")
 TYPED_TOO: Tier = "questions"

@@ -23,15 +23,19 @@ from nl2sql_arena.votes import tokens
 from nl2sql_arena.votes.consent import Consent, Kept, digest_of, reduced
 from nl2sql_arena.votes.details import Detail, Fix, Note, checked, standing, written
 from nl2sql_arena.votes.flags import flags, seconds_between
+from nl2sql_arena.votes.guessing import ASKED, GUESS, guessed, outcome
 from nl2sql_arena.votes.records import Record, Restored, ids, put_back, taken
+from nl2sql_arena.votes.study import Seat
 from nl2sql_arena.votes.tables import (
     BATTLES,
     BETTER,
+    ENDS,
     EVENTS,
     KEPT,
     READABILITY,
     SIDES,
     SIGNING_KEY,
+    STUDY_LOCK,
     TOMBSTONES,
     migrate,
     now,
@@ -43,7 +47,11 @@ UNDO_SECONDS = 60
 WITHOUT_VERDICT = ("skip", "cant_tell")
 NOTES = ("detail", "fix")
 MOST_NOTES = 20
-COPIED = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b", "consent", "consent_version")
+COPIED = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b", "consent", "consent_version", "study")
+READ_FOR_A_STUDY = (
+    "id", "created", "db", "question", "example_id", "split", "chosen", "profile", "voter", "blind", "digests", "invite",
+    "model_a", "model_b", "revision_a", "revision_b",
+)  # fmt: skip
 
 
 class Store:
@@ -64,25 +72,28 @@ class Store:
 
     def add_battle(
         self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str, db_content: str = "",
-        agreed: Consent | None = None, keeping: Kept = "all", delivered: str = "",
+        agreed: Consent | None = None, keeping: Kept = "all", delivered: str = "", seat: Seat | None = None,
     ) -> str:  # fmt: skip
         """Keep a battle whose two results were delivered; one that is there already stays as it is. Returns the token of its vote.
 
         `db_content` is what tells the database from another one of its name (`Database.content`); empty for one that is no folder.
         `agreed` is what the voter allowed, `keeping` what follows from it (`consent.kept`), `delivered` when the results were, empty: now.
-        Raises BadVote where it was erased, and StoreError.
+        `seat` is the voter's in a study. Raises BadVote where the battle was erased or others have all places of the seat, and StoreError.
         """
         row: dict[str, Any] = {
             "id": battle.id, "created": delivered or now(), "db": battle.db, "question": battle.question, "example_id": battle.example_id,
             "split": battle.split, "chosen": chosen, "profile": battle.profile, "voter": voter, "app_version": __version__,
             "blind": battle.blind, "difference": difference,
             "db_content": db_content, "consent": agreed.tier if agreed else "", "consent_version": agreed.version if agreed else "",
+            "study": seat.study if seat else "", "invite": seat.invite if seat else "",
         }  # fmt: skip
         for side, answer, revision in zip(SIDES, (battle.a, battle.b), revisions, strict=True):
             row |= {f"{name}_{side}": value for name, value in _side(answer, revision).items()}
         with self._writing() as connection:
             if connection.execute(TOMBSTONES.select().where(TOMBSTONES.c.battle_id == battle.id)).first():
                 raise BadVote("This battle was erased on its voter's request; ask a new question.")
+            if seat:
+                _take(connection, seat, voter)
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             connection.execute(insert(BATTLES).values(reduced(row, keeping)).on_conflict_do_nothing())
         self.on_change(battle.id)
@@ -144,6 +155,35 @@ class Store:
             connection.execute(EVENTS.insert().values(_event(battle, kind) | {"note": written(note)}))
         self.on_change(battle_id)
 
+    def ask_who(self, battle_id: str) -> None:
+        """Note that the voter is asked, before the names, which model A was. Raises BadVote and StoreError."""
+        with self._writing() as connection:
+            battle = connection.execute(BATTLES.select().where(BATTLES.c.id == battle_id)).mappings().first()
+            if battle is None:
+                raise BadVote("There is no such battle to ask about.")
+            connection.execute(EVENTS.insert().values(_event(battle, ASKED)))
+        self.on_change(battle_id)
+
+    def guess(self, battle_id: str, model: str, voter: str, token: str) -> None:
+        """Keep which model the voter took A for, before the names are told; empty: no idea. Once, and only where that was asked.
+
+        That no name was told yet the caller sees to. Raises as `vote`.
+        """
+        with self._writing() as connection:
+            if connection.dialect.name == "postgresql":  # two answers at once take turns; SQLite has one writer
+                connection.execute(sa.select(BATTLES.c.id).where(BATTLES.c.id == battle_id).with_for_update())
+            battle = _own(connection, battle_id, voter)
+            tokens.check(self._key, battle_id, voter, token)
+            happened = set(connection.execute(sa.select(EVENTS.c.kind).where(EVENTS.c.battle_id == battle_id)).scalars())
+            if ASKED not in happened or "undo" in happened:
+                raise BadVote("Which model A was is asked now and then after a vote; here it was not.")
+            if GUESS in happened:
+                raise BadVote("You have said already which model you took A for.")
+            if model not in ("", battle["model_a"], battle["model_b"]):
+                raise BadVote(f"'{model}' is none of the two models of this battle; choose one of them.")
+            connection.execute(EVENTS.insert().values(_event(battle, GUESS) | {"note": guessed(model)}))
+        self.on_change(battle_id)
+
     def flag(self, battle_id: str, flag: str) -> None:
         """Note something odd about a battle, such as a check that could not be made. Raises BadVote and StoreError."""
         with self._writing() as connection:
@@ -188,6 +228,20 @@ class Store:
             .order_by(EVENTS.c.id)
         )
 
+    def of_study(self, study: str) -> list[dict[str, Any]]:
+        """Every battle of a study, oldest first, with a few of its fields and how it ended.
+
+        `kind` is `vote`, `skip`, `cant_tell`, `undo` for a vote that was taken back, or None while it is open; `voted` is when, with
+        `winner` and `asks` of a vote. Raises StoreError.
+        """
+        own = BATTLES.c.study == study
+        ends = sa.and_(EVENTS.c.battle_id == BATTLES.c.id, EVENTS.c.kind.in_(ENDS))
+        end = (EVENTS.c.kind, EVENTS.c.winner, EVENTS.c.asks, EVENTS.c.created.label("voted"))
+        query = sa.select(*(BATTLES.c[name] for name in READ_FOR_A_STUDY), *end)
+        found = self._read(query.outerjoin(EVENTS, ends).where(own).order_by(BATTLES.c.created, BATTLES.c.id))
+        undone = {each["battle_id"] for each in self._read(sa.select(EVENTS.c.battle_id).where(EVENTS.c.study == study, _is_undo()))}
+        return [row | {"kind": "undo"} if row["id"] in undone else row for row in found]
+
     def _wipe(self) -> None:
         """After an erasure: else the text stays in SQLite's log until that is next written over."""
         if self._engine.dialect.name == "sqlite":
@@ -217,7 +271,7 @@ class Store:
         return self._read(EVENTS.select().order_by(EVENTS.c.id))
 
     def votes(self, filtered: bool = False) -> list[dict[str, Any]]:
-        """All votes that stand with their battles, `flags` and what was added to them, oldest first; `filtered` leaves out the flagged.
+        """All votes that stand with their battles, `flags`, `audit` and what was added, oldest first; `filtered` leaves out the flagged.
 
         `asks` is what the voter was asked, `better` or, on two equal tables, `readability`: the two are never in one figure.
         Raises StoreError.
@@ -243,9 +297,16 @@ class Store:
         added: dict[str, list[str]] = {}
         for event in self._read(sa.select(EVENTS.c.battle_id, EVENTS.c.note).where(EVENTS.c.kind.in_(NOTES)).order_by(EVENTS.c.id)):
             added.setdefault(event["battle_id"], []).append(event["note"])
+        asked: dict[str, list[tuple[str, str]]] = {}
+        audits = sa.select(EVENTS.c.battle_id, EVENTS.c.kind, EVENTS.c.note).where(EVENTS.c.kind.in_((ASKED, GUESS)))
+        for event in self._read(audits.order_by(EVENTS.c.id)):
+            asked.setdefault(event["battle_id"], []).append((event["kind"], event["note"]))
         odd = flags(found)
         rows = [
-            row | standing(added.get(row["id"], ())) | {"flags": tuple(sorted({*odd[row["id"]], *noted.get(row["id"], ())}))}
+            row
+            | standing(added.get(row["id"], ()))
+            | outcome(asked.get(row["id"], ()), row["model_a"])
+            | {"flags": tuple(sorted({*odd[row["id"]], *noted.get(row["id"], ())}))}
             for row in found
         ]
         return [row for row in rows if not (filtered and row["flags"])]
@@ -254,6 +315,8 @@ class Store:
         with self._writing() as connection:
             battle = _own(connection, battle_id, voter)
             tokens.check(self._key, battle_id, voter, token)
+            if battle["study"] and kind == "vote":
+                _refuse_a_second(connection, battle)
             try:
                 asks = READABILITY if battle["difference"] == "same" else BETTER
                 connection.execute(EVENTS.insert().values(_event(battle, kind) | {"winner": winner, "asks": asks}))
@@ -330,6 +393,34 @@ def _own(connection: sa.Connection, battle_id: str, voter: str) -> sa.RowMapping
     if battle is None or battle["voter"] != voter:
         raise BadVote("This battle is not open for you; ask a question first.")
     return battle
+
+
+def _is_undo() -> sa.ColumnElement[bool]:
+    return EVENTS.c.kind == "undo"
+
+
+def _take(connection: sa.Connection, seat: Seat, voter: str) -> None:
+    """Raises BadVote where as many other voters as it admits have voted under an invite code."""
+    _one_at_a_time(connection)
+    under_it = (BATTLES.c.study == seat.study, BATTLES.c.invite == seat.invite, BATTLES.c.voter != voter)
+    others = connection.execute(sa.select(sa.func.count(BATTLES.c.voter.distinct())).where(*under_it)).scalar_one()
+    if seat.invite and others >= seat.places:
+        raise BadVote("Others have taken every place of this invite code; ask whoever invited you for another code.")
+
+
+def _refuse_a_second(connection: sa.Connection, battle: sa.RowMapping) -> None:
+    """Raises BadVote where a voter has judged a question of a study, as in another window, and the vote stands."""
+    _one_at_a_time(connection)
+    same = (BATTLES.c[name] == battle[name] for name in ("study", "voter", "db", "example_id"))
+    undone = sa.select(EVENTS.c.battle_id).where(_is_undo())
+    votes = sa.select(EVENTS.c.id).join(BATTLES, BATTLES.c.id == EVENTS.c.battle_id).where(*same)
+    if connection.execute(votes.where(EVENTS.c.kind == "vote", EVENTS.c.battle_id.not_in(undone))).first():
+        raise BadVote("You have judged this question of the study already; go on with the next one.")
+
+
+def _one_at_a_time(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(STUDY_LOCK)))
 
 
 def _without_text(note: Note) -> Note:

@@ -24,6 +24,10 @@ CONSENT = ("consent", "consent_version")
 """What the voter allowed to be kept (`consent.Tier`), and the version of the text that was agreed to; empty where nobody was asked."""
 
 
+STUDY_LOCK = MIGRATION_LOCK + 1
+"""Whoever writes to a study on PostgreSQL holds this one, so that what it counted still holds when it writes; SQLite has one writer."""
+
+
 class Tables(NamedTuple):
     battles: sa.Table
     events: sa.Table
@@ -46,6 +50,7 @@ def _tables(metadata: sa.MetaData, version: int) -> Tables:
         *((sa.Column("db_content", sa.String, nullable=False, server_default=""),) if version >= 4 else ()),
         *((sa.Column(name, sa.String, nullable=False, server_default="") for name in CONSENT) if version >= 5 else ()),
         *((sa.Column("digests", sa.Text, nullable=False, server_default=""),) if version >= 5 else ()),
+        *((sa.Column(name, sa.String, nullable=False, server_default="") for name in ("study", "invite")) if version >= 6 else ()),
         *(sa.Column(f"{name}_{side}", kind, nullable=False) for side in SIDES for name, kind in SIDE_COLUMNS.items()),
     )
     events = sa.Table(
@@ -63,12 +68,13 @@ def _tables(metadata: sa.MetaData, version: int) -> Tables:
         *((sa.Column("asks", sa.String, nullable=False, server_default=BETTER),) if latest else ()),
         *((sa.Column("note", sa.Text, nullable=False, server_default=""),) if latest else ()),
         *((sa.Column(name, sa.String, nullable=False, server_default="") for name in CONSENT) if version >= 5 else ()),
+        *((sa.Column("study", sa.String, nullable=False, server_default=""),) if version >= 6 else ()),
     )
     return Tables(battles, events)
 
 
 METADATA = sa.MetaData()
-BATTLES, EVENTS = _tables(METADATA, 5)
+BATTLES, EVENTS = _tables(METADATA, 6)
 KEPT = sa.Table("kept", METADATA, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.String, nullable=False))
 TOMBSTONES = sa.Table(
     "tombstones", METADATA, sa.Column("battle_id", sa.String, primary_key=True), sa.Column("erased", sa.String, nullable=False)
@@ -130,12 +136,18 @@ def _fifth(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE battles ADD COLUMN digests TEXT NOT NULL DEFAULT ''")
 
 
+def _sixth(connection: sa.Connection) -> None:
+    """The hash of the study that a battle is of, in its votes, too, and that of the invite code. Earlier battles are of none."""
+    for table, name in (("battles", "study"), ("battles", "invite"), ("events", "study")):
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} VARCHAR NOT NULL DEFAULT ''")
+
+
 def _unique(connection: sa.Connection, name: str, column: sa.Column[str], where: sa.ColumnElement[bool]) -> None:
     literal = where.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True, "include_table": False})
     connection.exec_driver_sql(f"CREATE UNIQUE INDEX IF NOT EXISTS {name} ON events ({column.name}) WHERE {literal}")
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth, _fifth)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth, _fifth, _sixth)
 """Step n makes version n of version n - 1; never edit one that was released."""
 
 

@@ -1,0 +1,224 @@
+"""How a study goes: which question a voter gets next, when it ends, and what a researcher sees of it. Pure.
+
+Rows are those of `Store.of_study`: one for each battle, with how it ended. A vote counts towards the targets, whether flagged or not and
+whatever it was asked; a skipped question, one that a voter could not tell and one that was taken back do not.
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nl2sql_arena.types import ModelCard
+from nl2sql_arena.votes.ballots import Ballot
+from nl2sql_arena.votes.exports import pseudonym
+from nl2sql_arena.votes.flags import seconds_between
+from nl2sql_arena.votes.meter import Meter, Readings, readings, sentence
+from nl2sql_arena.votes.reading import ballot
+from nl2sql_arena.votes.study import Key, Study
+
+Row = Mapping[str, Any]
+CLOSED = ("vote", "skip", "cant_tell")
+"""Ends after which a voter does not get a question again; a vote that was taken back lets it come back."""
+AT_WORK_SECONDS = 900.0
+"""A battle that is open for less is about to get its vote: others rather get another question."""
+End = Literal["", "target", "votes", "settled"]
+"""Why a study has ended: every question has its votes, there are as many as were wanted in all, or the meter is settled."""
+Done = Literal["ended", "yours", "nothing_left"]
+"""Why a voter gets no further question: the study has ended, the voter's own target is reached, or what is left was seen."""
+
+
+def of_voter(rows: Iterable[Row], voter: str) -> list[Row]:
+    return [row for row in rows if row["voter"] == voter]
+
+
+def key_of(row: Row) -> Key:
+    return row["db"], row["example_id"]
+
+
+def votes(rows: Iterable[Row]) -> list[Row]:
+    """Those that stand."""
+    return [row for row in rows if row["kind"] == "vote"]
+
+
+def counts(rows: Iterable[Row]) -> Counter[Key]:
+    """Votes that stand, by question."""
+    return Counter(key_of(row) for row in votes(rows))
+
+
+def ballots(rows: Iterable[Row], cards: Mapping[str, ModelCard]) -> list[Ballot]:
+    """The votes that stand, as statistics read them."""
+    return [ballot({**row, "flags": ()}, cards) for row in votes(rows)]
+
+
+def race(rows: Sequence[Row], cards: Mapping[str, ModelCard]) -> Readings | None:
+    """The two meters of the pair that was voted on last, since a model of another revision is another model; None without votes."""
+    found = ballots(rows, cards)
+    if not found:
+        return None
+    newest = max(found, key=lambda each: each.cast)
+    pair, kind = {newest.model_a, newest.model_b}, newest.kind
+    mine = [each for each in found if {each.model_a, each.model_b} == pair and each.kind == kind]
+    return next(iter(readings(mine)), None)
+
+
+def ended(study: Study, rows: Sequence[Row], cards: Mapping[str, ModelCard]) -> End:
+    """Why the study has ended; empty while it goes on. Nothing is remembered: a vote that is taken back may let it go on."""
+    given = counts(rows)
+    if all(given[each.key] >= study.votes_per_question for each in study.questions):
+        return "target"
+    if study.stopping.votes and sum(given.values()) >= study.stopping.votes:
+        return "votes"
+    if study.stopping.rule == "settled" and (found := race(rows, cards)):
+        return "settled" if (found.voters if study.stopping.counting == "voters" else found.votes).settled else ""
+    return ""
+
+
+def next_question(study: Study, rows: Sequence[Row], voter: str, cards: Mapping[str, ModelCard], rng: random.Random, at: str) -> Key | Done:
+    """What a voter is asked next, or why nothing. `at` is now, UTC, ISO 8601.
+
+    An open question comes again, so that nobody chooses by loading the page anew; else one with fewest votes, where those that others are
+    about to give count, too, that the voter has not seen.
+    """
+    own = of_voter(rows, voter)
+    if len(votes(own)) >= study.votes_per_voter:
+        return "yours"
+    if ended(study, rows, cards):
+        return "ended"
+    given, seen = counts(rows), {key_of(row) for row in own if row["kind"] in CLOSED}
+    left = [each.key for each in study.questions if each.key not in seen and given[each.key] < study.votes_per_question]
+    if not left:
+        return "nothing_left"
+    if open_ := [row for row in own if row["kind"] is None and key_of(row) in left]:
+        return key_of(max(open_, key=lambda row: str(row["created"])))
+    coming = Counter(key_of(row) for row in rows if row["kind"] is None and seconds_between(row["created"], at) < AT_WORK_SECONDS)
+    fewest = min(given[key] + coming[key] for key in left)
+    return rng.choice([key for key in left if given[key] + coming[key] == fewest])
+
+
+@dataclass(frozen=True)
+class OfQuestion:
+    """A question's votes, how many of them are flagged, and how often it was passed over."""
+
+    key: Key
+    text: str
+    votes: int
+    missing: int
+    flagged: int
+    skipped: int
+    cant_tell: int
+
+
+@dataclass(frozen=True)
+class OfVoter:
+    """A voter, under the name that exports have (`exports.pseudonym`); `last` is a day."""
+
+    name: str
+    votes: int
+    missing: int
+    skipped: int
+    cant_tell: int
+    taken_back: int
+    flags: Mapping[str, int]
+    last: str
+
+
+@dataclass(frozen=True)
+class OfDay:
+    day: str
+    votes: int
+    voters: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a researcher sees. `missing` votes would complete every question, `voters_missing` is how many voters more that takes at least.
+
+    `flags` counts votes by flag, one vote may have several. `meters` are sentences, over all votes and over each voter's first decisive
+    one. `pairs` says on which models votes were cast, with their number, most first.
+    """
+
+    votes: int
+    target: int
+    missing: int
+    voters_missing: int
+    flagged: int
+    end: End
+    questions: tuple[OfQuestion, ...]
+    voters: tuple[OfVoter, ...]
+    days: tuple[OfDay, ...]
+    flags: Mapping[str, int]
+    pairs: tuple[tuple[str, int], ...]
+    meters: tuple[str, str]
+
+
+def progress(
+    study: Study, texts: Mapping[Key, str], rows: Sequence[Row], flags: Mapping[str, Sequence[str]], cards: Mapping[str, ModelCard]
+) -> Progress:
+    """`texts` are the questions', `flags` those of each voted battle."""
+    standing = votes(rows)
+    questions = tuple(_of_question(study, key, text, rows, flags) for key, text in texts.items())
+    by_voter: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_voter[row["voter"]].append(row)
+    voters = [_of_voter(study, voter, own, flags) for voter, own in by_voter.items()]
+    days: dict[str, list[Row]] = defaultdict(list)
+    for row in standing:
+        days[str(row["voted"])[:10]].append(row)
+    missing = min(sum(each.missing for each in questions), max(0, study.target - len(standing)))
+    end = ended(study, rows, cards)
+    return Progress(
+        votes=len(standing),
+        target=study.target,
+        missing=0 if end else missing,
+        voters_missing=0 if end else _voters_missing(study, questions, missing),
+        flagged=sum(bool(flags.get(row["id"])) for row in standing),
+        end=end,
+        questions=questions,
+        voters=tuple(sorted(voters, key=lambda each: (-each.votes, each.name))),
+        days=tuple(OfDay(day, len(cast), len({row["voter"] for row in cast})) for day, cast in sorted(days.items())),
+        flags=dict(sorted(Counter(flag for row in standing for flag in flags.get(row["id"], ())).items())),
+        pairs=tuple(Counter(" and ".join(sorted((each.model_a, each.model_b))) for each in ballots(rows, cards)).most_common()),
+        meters=_meters(race(rows, cards), cards),
+    )
+
+
+def _of_question(study: Study, key: Key, text: str, rows: Iterable[Row], flags: Mapping[str, Sequence[str]]) -> OfQuestion:
+    kinds = Counter(row["kind"] for row in rows if key_of(row) == key)
+    flagged = sum(bool(flags.get(row["id"])) for row in votes(rows) if key_of(row) == key)
+    missing = max(0, study.votes_per_question - kinds["vote"])
+    return OfQuestion(key, text, kinds["vote"], missing, flagged, kinds["skip"], kinds["cant_tell"])
+
+
+def _of_voter(study: Study, voter: str, own: Sequence[Row], flags: Mapping[str, Sequence[str]]) -> OfVoter:
+    kinds = Counter(row["kind"] for row in own)
+    odd = Counter(flag for row in votes(own) for flag in flags.get(row["id"], ()))
+    last = max(str(row["voted"] or row["created"]) for row in own)[:10]
+    missing = max(0, study.votes_per_voter - kinds["vote"])
+    return OfVoter(
+        pseudonym(voter), kinds["vote"], missing, kinds["skip"], kinds["cant_tell"], kinds["undo"], dict(sorted(odd.items())), last
+    )
+
+
+def _voters_missing(study: Study, questions: Iterable[OfQuestion], missing: int) -> int:
+    """New voters at least: nobody votes twice on one question or beyond the own target."""
+    by_size = -(-missing // study.votes_per_voter)
+    by_question = max((each.missing for each in questions), default=0) if missing else 0
+    return max(by_size, min(by_question, missing))
+
+
+def _meters(found: Readings | None, cards: Mapping[str, ModelCard]) -> tuple[str, str]:
+    if found is None:
+        return ("Not settled: there is no vote yet.",) * 2
+    first, second = (_title(key, cards) for key in (found.first, found.second))
+
+    def told(reading: Meter) -> str:
+        return sentence(reading, first, second)
+
+    return told(found.votes), told(found.voters)
+
+
+def _title(key: str, cards: Mapping[str, ModelCard]) -> str:
+    name = key.rpartition("@")[0]
+    return cards[name].title if name in cards else name

@@ -1,0 +1,389 @@
+"""A study's file and hash, its codes and secret, what a voter is asked, when it ends, and what the store keeps of it."""
+
+import json
+import random
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from nl2sql_arena import catalog, database
+from nl2sql_arena.errors import BadInput, BadVote
+from nl2sql_arena.settings import ROOT, load
+from nl2sql_arena.types import Winner
+from nl2sql_arena.votes import Store, exports, study, study_course, tables
+from nl2sql_arena.votes.consent import Consent
+from nl2sql_arena.votes.study import Seat, Study
+from nl2sql_arena.votes.tables import MIGRATIONS
+from tests.test_vote_stores import place, postgres  # noqa: F401 - both kinds of store
+from tests.test_votes import battle
+
+EXAMPLE = ROOT / "docs" / "study.toml"
+TEXT = """
+title = "Trust"
+models = ["alpha", "beta"]
+consent_version = "3"
+consent = "You may stop at any time."
+votes_per_question = 2
+votes_per_voter = 2
+invite_codes = ["ANNA-2026", "BOBS-2026"]
+secret_hash = "HASH"
+[stopping]
+rule = "fixed"
+
+[[questions]]
+db = "shop"
+id = "shop-001"
+[[questions]]
+db = "shop"
+id = "shop-002"
+[[questions]]   # the researcher's own
+db = "shop"
+id = "own-1"
+question = "Who bought most?"
+""".replace("HASH", study.secret_hash("a secret of some length"))
+KNOWN = {"shop": {"shop-001": "What is sold out?", "shop-002": "How many?"}, "bank": {}}
+AT = "2026-11-28T12:00:00.000+00:00"
+ANN, BOB, CEM = "ann", "bob", "cem"
+
+
+def read(old: str = "", new: str = "") -> Study:
+    assert old in TEXT
+    return study.read(TEXT.replace(old, new, 1) if old else TEXT)
+
+
+# The file
+
+
+def test_the_example_that_ships_loads_and_its_questions_are_the_arenas() -> None:
+    found = study.load(EXAMPLE)
+    databases = database.catalogue(load({})).items()
+    texts = study.resolved(found, {name: {each.id: each.question for each in base.examples()} for name, base in databases})
+    assert len(texts) == len(found.questions) > 2
+    assert all(texts.values())
+    assert set(found.models) <= set(catalog.load(ROOT / "models"))
+    assert found.target == len(found.questions) * found.votes_per_question
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('title = "Trust"', "", "`title` is missing"),
+        ('title = "Trust"', "title = 3", "line 2: `title` is missing or no text"),
+        ('title = "Trust"', "title = ", "not TOML.*line 2"),
+        ('"beta"]', '"alpha"]', "line 3: `models` does not name two different"),
+        ("votes_per_question = 2", "votes_per_question = 0", "line 6: `votes_per_question` is missing or no whole number from 1"),
+        ("votes_per_voter = 2", "votes_per_voter = true", "line 7: `votes_per_voter`"),
+        ("votes_per_voter = 2", "votes_per_voter = 4", "there are 3; write at most that"),
+        ("votes_per_voter", "votes_per_vote", "line 7: `votes_per_vote` is no field here|`votes_per_voter` is missing"),
+        ('"ANNA-2026"', '"ANN"', "a code of 3 letters, number 1"),
+        ('"BOBS-2026"', '"anna 2026"', "number 2 twice"),
+        ('invite_codes = ["ANNA-2026", "BOBS-2026"]', "", "`invite_codes` is empty; `votes study codes 30`"),
+        ('invite_codes = ["', 'open = true\ninvite_codes = ["', "`open` is true beside invite codes"),
+        ('invite_codes = ["', 'invite_code_hashes = ["', "line 8: `invite_code_hashes` has no hash as number 1"),
+        ('secret_hash = "', 'secret_hash = "x', "`secret_hash` is no hash"),
+        ('rule = "fixed"', 'rule = "never"', r"line 11: \[stopping\] `rule` is 'never'; write one of fixed, settled"),
+        ('rule = "fixed"', 'rule = "settled"\nmeter = "all"', r"line 12: \[stopping\] `meter`"),
+        ('rule = "fixed"', 'rule = "fixed"\nvotes = 0', "`votes` is no whole number"),
+        ('id = "shop-002"', 'id = "shop-001"', "line 18: questions entry 2: `id` is that of line 13, too"),
+        ('id = "shop-002"', 'name = "shop-002"', "line 16: questions entry 2: `id` is missing"),
+        (
+            'id = "shop-002"',
+            'id = "shop-002"\nlevel = 1',
+            "line 19: questions entry 2: `level` is no field here; known are db, id, question",
+        ),
+    ],
+)
+def test_a_bad_file_gets_one_sentence_with_the_place_and_the_next_step(old: str, new: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said) as found:
+        read(old, new)
+    assert str(found.value).startswith("study.toml")
+    assert not any(code in str(found.value) for code in ("ANNA", "BOBS", "anna", study.secret_hash("a secret of some length")))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('db = "shop"', 'db = "shoe"', "line 13, questions entry 1: there is no database 'shoe'; use one of shop, bank"),
+        ('id = "shop-002"', 'id = "shop-999"', "line 16, questions entry 2: shop has no question 'shop-999'"),
+        ('id = "own-1"', 'id = "shop-001"\n', "is that of line 13, too"),
+        ('"Who bought most?"', '"how many ?"', "the arena's own question shop-002"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_named(old: str, new: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        study.resolved(read(old, new), KNOWN)
+
+
+def test_questions_are_the_arenas_by_id_or_the_studys_own() -> None:
+    assert study.resolved(read(), KNOWN) == {
+        ("shop", "shop-001"): "What is sold out?", ("shop", "shop-002"): "How many?", ("shop", "own-1"): "Who bought most?",
+    }  # fmt: skip
+    with pytest.raises(BadInput, match="give this one another id"):
+        study.resolved(read('id = "own-1"', 'id = "shop-003"'), {"shop": {**KNOWN["shop"], "shop-003": "Another"}})
+
+
+def test_files_that_are_not_there_or_no_text_are_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"none\.toml cannot be read .*--study"):
+        study.load(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes("title = 'Zürich'".encode("latin-1"))
+    with pytest.raises(BadInput, match="UTF-8"):
+        study.load(tmp_path / "latin.toml")
+
+
+# The hash
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"Trust"', '"Trusted"'),
+        ("at any time", "at all times"),
+        ('consent_version = "3"', 'consent_version = "4"'),
+        ('"alpha", "beta"', '"beta", "gamma"'),
+        ("votes_per_question = 2", "votes_per_question = 3"),
+        ("votes_per_voter = 2", "votes_per_voter = 1"),
+        ('rule = "fixed"', 'rule = "settled"'),
+        ("Who bought most?", "Who bought least?"),
+        ('id = "shop-002"', 'id = "shop-003"'),
+    ],
+)
+def test_the_hash_changes_with_what_the_study_is(old: str, new: str) -> None:
+    assert read(old, new).hash != read().hash
+
+
+def test_the_hash_is_that_of_its_published_text_and_not_of_codes_secret_or_layout() -> None:
+    found = read()
+    assert sha256(found.text.encode()).hexdigest() == found.hash
+    assert read('"BOBS-2026"', '"BOBS-2026", "CEMS-2026"').hash == found.hash
+    assert read(study.secret_hash("a secret of some length"), study.secret_hash("another of some length")).hash == found.hash
+    assert read("[[questions]]   # the researcher's own", "\n[[questions]]").hash == found.hash
+    assert "ANNA" not in found.text
+    assert json.loads(found.text)["consent"] == "You may stop at any time."
+
+
+# Codes and secret
+
+
+def test_a_code_is_one_voter_in_any_browser_however_it_is_typed() -> None:
+    found = read()
+    ann = found.seat("ANNA-2026", "x" * 40)
+    assert found.seat(" anna 2o26 ", "y" * 40) == ann
+    assert found.seat("BOBS-2026", "x" * 40).voter != ann.voter
+    assert read('"Trust"', '"Other"').seat("ANNA-2026", "x" * 40).voter != ann.voter, "nobody is followed from study to study"
+    for wrong in ("", "ANNA-2027", study.code_hash("ANNA-2026")):
+        with pytest.raises(BadInput, match="not one of this study's"):
+            found.seat(wrong, "x" * 40)
+
+
+def test_a_code_for_several_and_a_study_without_codes_tell_voters_by_their_browser() -> None:
+    shared = read("votes_per_voter", "voters_per_code = 3\nvotes_per_voter")
+    ann, bob = (shared.seat("ANNA-2026", secret * 40) for secret in "xy")
+    assert (ann.invite, ann.places) == (bob.invite, 3)
+    assert ann.voter != bob.voter
+    free = read('invite_codes = ["ANNA-2026", "BOBS-2026"]', "open = true")
+    assert free.seat("", "x" * 40).invite == ""
+    assert free.seat("", "x" * 40).voter == ann.voter
+
+
+def test_a_file_may_hold_hashes_in_place_of_codes() -> None:
+    code = study.new_code()
+    hashed = read('invite_codes = ["ANNA-2026", "BOBS-2026"]', f'invite_code_hashes = ["{study.code_hash(code)}"]')
+    plain = read('"ANNA-2026"', f'"{code}"')
+    assert hashed.seat(code.lower(), "") == plain.seat(code, "")
+
+
+def test_the_secret_opens_and_nothing_else_does() -> None:
+    key = study.key_of(read(), "")
+    assert study.opens("a secret of some length", key)
+    assert not any(study.opens(each, key) for each in ("", "a secret", key, "A secret of some length"))
+    assert study.opens("from the environment", study.key_of(read(), "from the environment"))
+    assert not study.opens("a secret of some length", study.key_of(read(), "from the environment")), "that of the environment comes first"
+    assert not study.opens("", ""), "without a secret nobody gets in"
+    with pytest.raises(BadInput, match="ARENA_STUDY_SECRET has 5 characters"):
+        study.key_of(read(), "short")
+
+
+# What comes next, and when it ends
+
+
+def row(voter: str, question: str, kind: str | None = "vote", winner: Winner | None = "model_a", minute: int = 0, **changes: Any) -> Any:
+    """A battle of the study as the store gives it."""
+    at = f"2026-11-{28 - minute // 600:02}T{10 - minute // 60 % 10:02}:{minute % 60:02}:00.000+00:00"
+    return {
+        "id": f"{voter}-{question}-{kind}", "created": at, "db": "shop", "question": question, "example_id": question, "split": "arena",
+        "chosen": "study", "profile": "real", "voter": voter, "blind": True, "digests": "", "invite": "", "model_a": "alpha",
+        "model_b": "beta", "revision_a": "1", "revision_b": "2", "kind": kind, "winner": winner, "asks": "better",
+        "voted": at if kind else None,
+    } | changes  # fmt: skip
+
+
+def next_of(found: Study, rows: list[Any], voter: str = ANN, seed: int = 1) -> Any:
+    return study_course.next_question(found, rows, voter, {}, random.Random(seed), AT)
+
+
+def test_the_questions_with_fewest_votes_come_first_and_none_twice() -> None:
+    rows = [row(BOB, "shop-001"), row(BOB, "own-1", minute=1)]
+    assert {next_of(read(), rows, seed=seed) for seed in range(20)} == {("shop", "shop-002")}
+    assert {next_of(read(), [], seed=seed)[1] for seed in range(40)} == {"shop-001", "shop-002", "own-1"}
+    assert {next_of(read(), [row(ANN, "shop-002"), *rows], seed=seed)[1] for seed in range(20)} == {"shop-001", "own-1"}
+
+
+def test_what_others_are_about_to_judge_is_asked_last_until_they_have_gone() -> None:
+    rows = [row(BOB, "shop-001", None, created="2026-11-28T11:55:00.000+00:00"), row(CEM, "shop-002")]
+    assert {next_of(read(), rows, seed=seed)[1] for seed in range(20)} == {"own-1"}
+    rows[0]["created"] = "2026-11-28T11:30:00.000+00:00"
+    assert {next_of(read(), rows, seed=seed)[1] for seed in range(40)} == {"own-1", "shop-001"}
+
+
+def test_an_open_question_comes_again_and_one_taken_back_may() -> None:
+    assert {next_of(read(), [row(ANN, "own-1", None)], seed=seed)[1] for seed in range(20)} == {"own-1"}
+    rows = [row(ANN, "shop-001", "undo"), row(BOB, "shop-002"), row(BOB, "own-1")]
+    assert next_of(read(), rows) == ("shop", "shop-001")
+    rows[0]["kind"] = "skip"
+    assert next_of(read(), rows)[1] != "shop-001"
+
+
+def test_a_voter_is_done_at_the_own_target_or_when_nothing_is_left() -> None:
+    assert next_of(read(), [row(ANN, "shop-001"), row(ANN, "shop-002")]) == "yours"
+    assert next_of(read(), [row(ANN, name, "cant_tell") for name in ("shop-001", "shop-002", "own-1")]) == "nothing_left"
+    full = [row(voter, "shop-001") for voter in (BOB, CEM)]
+    assert next_of(read(), [*full, row(ANN, "shop-002", "skip"), row(ANN, "own-1", "skip")]) == "nothing_left"
+
+
+def test_a_fixed_study_ends_when_every_question_has_its_votes_or_at_a_number() -> None:
+    rows = [row(voter, name) for name in ("shop-001", "shop-002", "own-1") for voter in (BOB, CEM)]
+    assert study_course.ended(read(), rows, {}) == "target"
+    assert next_of(read(), rows) == "ended"
+    assert study_course.ended(read(), [*rows[:-1], row(CEM, "own-1", "undo")], {}) == ""
+    assert study_course.ended(read('"fixed"', '"fixed"\nvotes = 3'), rows[:3], {}) == "votes"
+    assert study_course.ended(read('"fixed"', '"fixed"\nvotes = 4'), rows[:3], {}) == ""
+
+
+def test_a_settled_study_ends_when_the_chosen_meter_says_so() -> None:
+    many = [row(f"voter-{n}", "shop-001", minute=n) for n in range(8)]
+    by_voters, by_votes = (read("votes_per_question = 2", "votes_per_question = 99") for _ in range(2))
+    by_voters = replace(by_voters, stopping=study.Stopping("settled"))
+    by_votes = replace(by_votes, stopping=study.Stopping("settled", "votes"))
+    assert study_course.ended(by_voters, many, {}) == study_course.ended(by_votes, many, {}) == "settled"
+    assert study_course.ended(by_voters, many[:7], {}) == "", "seven to nothing excludes no even race"
+    one = [row(ANN, f"q{n}", minute=n) for n in range(8)]
+    assert study_course.ended(by_voters, one, {}) == "", "one voter is one voter"
+    assert study_course.ended(by_votes, one, {}) == "settled"
+    assert study_course.ended(by_votes, [each | {"asks": "readability"} for each in many], {}) == ""
+    swapped = [each | {"model_a": "beta", "model_b": "alpha", "revision_a": "2", "revision_b": "1"} for each in many[::2]]
+    assert study_course.ended(by_votes, [*swapped, *many[1::2]], {}) == "", "half of the wins are the other model's"
+    older = [each | {"revision_a": "0", "voted": "2026-11-01T10:00:00+00:00", "id": f"old {each['id']}"} for each in many]
+    assert study_course.ended(by_votes, [*older, many[0]], {}) == "", "votes on other weights settle nothing about these"
+
+
+def test_progress_counts_questions_voters_days_and_what_is_missing() -> None:
+    found, texts = read(), study.resolved(read(), KNOWN)
+    rows = [
+        row(ANN, "shop-001"), row(ANN, "shop-002", winner="tie"), row(ANN, "own-1", "skip", None),
+        row(BOB, "shop-001", minute=700), row(BOB, "own-1", "undo"), row(CEM, "own-1", None, None),
+    ]  # fmt: skip
+    seen = study_course.progress(found, texts, rows, {"ann-shop-001-vote": ("burst", "too_fast")}, {})
+    assert (seen.votes, seen.target, seen.missing, seen.flagged, seen.flags) == (3, 6, 3, 1, {"burst": 1, "too_fast": 1})
+    assert [(each.key[1], each.votes, each.missing, each.skipped) for each in seen.questions] == [
+        ("shop-001", 2, 0, 0), ("shop-002", 1, 1, 0), ("own-1", 0, 2, 1),
+    ]  # fmt: skip
+    ann, bob, cem = seen.voters[0], *sorted(seen.voters[1:], key=lambda each: -each.votes)
+    assert (ann.name, ann.votes, ann.missing, ann.flags) == (exports.pseudonym(ANN), 2, 0, {"burst": 1, "too_fast": 1})
+    assert (bob.votes, bob.taken_back, cem.votes, cem.missing) == (1, 1, 0, 2)
+    assert [(each.day, each.votes, each.voters) for each in seen.days] == [("2026-11-27", 1, 1), ("2026-11-28", 2, 1)]
+    assert seen.voters_missing == 2, "two on `own-1`, since nobody votes twice on a question"
+    assert seen.pairs == (("alpha@1 and beta@2", 3),)
+    assert all("Not settled" in each for each in seen.meters)
+    empty = study_course.progress(found, texts, [], {}, {})
+    assert (empty.votes, empty.missing, empty.voters, empty.meters[0]) == (0, 6, (), "Not settled: there is no vote yet.")
+
+
+# The store
+
+
+def keep(store: Store, name: str, seat: Seat, example: str = "shop-002") -> str:
+    each = replace(battle(name, profile="real"), example_id=example)
+    agreed = Consent("votes", "3")
+    return store.add_battle(each, seat.voter, "study", ("r1", "r2"), "different", "content", agreed, "all", "", seat)
+
+
+def test_the_hash_stands_in_every_row_of_a_study_in_copies_and_in_exports(place: Path | str, tmp_path: Path) -> None:  # noqa: F811
+    store, seat = Store(place), read().seat("ANNA-2026", "")
+    token = keep(store, "one", seat)
+    store.vote("one", "model_a", seat.voter, token)
+    store.pass_over("two", "skip", seat.voter, keep(store, "two", seat, "own-1"))
+    keep(store, "three", seat, "shop-001")
+    (vote,) = store.votes()
+    assert (vote["study"], vote["consent"], vote["consent_version"], vote["chosen"]) == (read().hash, "votes", "3", "study")
+    assert {event["study"] for event in store.events()} == {read().hash}
+    assert [(each["id"], each["kind"]) for each in store.of_study(read().hash)] == [("one", "vote"), ("two", "skip"), ("three", None)]
+    assert store.of_study("") == store.of_study("0" * 64) == []
+    other = Store(tmp_path / "other.sqlite")
+    other.restore(store.records(store.battle_ids()))
+    assert other.of_study(read().hash) == store.of_study(read().hash)
+    (out,) = exports.rows(store.votes(), "real", exports.Samples({"shop": "content"}, {}))
+    assert out["study"] == read().hash
+    assert "invite" not in out
+    made = exports.export([out], "csv", "real", filtered=False, licences={})
+    assert f"- studies: {read().hash} 1\n" in made.card
+    store.undo("one", seat.voter, token)
+    assert [each["kind"] for each in store.of_study(read().hash)] == ["undo", "skip", None]
+
+
+def test_no_code_is_in_the_store(tmp_path: Path) -> None:
+    keep(Store(tmp_path / "votes.sqlite"), "one", read().seat("ANNA-2026", ""))
+    disk = b"".join(path.read_bytes() for path in tmp_path.glob("votes.sqlite*"))
+    assert b"ANNA" not in disk
+    assert study.code_hash("ANNA-2026").encode() not in disk
+
+
+def test_a_voter_judges_a_question_once_in_however_many_windows(place: Path | str) -> None:  # noqa: F811
+    store, seat = Store(place), read().seat("ANNA-2026", "")
+    tickets = [keep(store, name, seat) for name in ("one", "two")]
+    store.vote("one", "model_a", seat.voter, tickets[0])
+    with pytest.raises(BadVote, match="judged this question of the study already"):
+        store.vote("two", "model_b", seat.voter, tickets[1])
+    store.undo("one", seat.voter, tickets[0])
+    store.vote("two", "model_b", seat.voter, tickets[1])
+    assert [vote["winner"] for vote in store.votes()] == ["model_b"]
+
+
+def test_a_code_admits_as_many_voters_as_the_study_says(place: Path | str) -> None:  # noqa: F811
+    store, shared = Store(place), read("votes_per_voter", "voters_per_code = 2\nvotes_per_voter")
+    first, second, third = (shared.seat("ANNA-2026", secret * 40) for secret in "xyz")
+    keep(store, "one", first)
+    keep(store, "two", second)
+    with pytest.raises(BadVote, match="taken every place of this invite code"):
+        keep(store, "three", third)
+    keep(store, "four", first, "own-1")
+    keep(store, "five", shared.seat("BOBS-2026", "z" * 40))
+    assert [each["id"] for each in store.of_study(shared.hash)] == ["one", "two", "four", "five"]
+    store.erase(first.voter)
+    keep(store, "six", third)
+
+
+def test_a_store_of_before_studies_keeps_its_votes(place: Path | str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr("nl2sql_arena.votes.tables.MIGRATIONS", MIGRATIONS[:5])
+    before = Store(place)
+    monkeypatch.undo()
+    old = tables._tables(sa.MetaData(), 5)
+    assert "study" not in old.battles.c
+    with before._writing() as connection:
+        connection.execute(old.battles.insert(), [_blank(old.battles) | {"id": "old", "voter": ANN}])
+        connection.execute(old.events.insert(), [_blank(old.events) | {"battle_id": "old", "kind": "vote", "winner": "tie", "voter": ANN}])
+    for _ in range(2):
+        store = Store(place)
+        assert [(vote["id"], vote["winner"], vote["study"], vote["invite"]) for vote in store.votes()] == [("old", "tie", "", "")]
+    seat = read().seat("ANNA-2026", "")
+    store.vote("new", "model_b", seat.voter, keep(store, "new", seat))
+    assert [vote["study"] for vote in store.votes()] == ["", read().hash]
+
+
+def _blank(table: sa.Table) -> dict[str, Any]:
+    """A row of nothing in particular."""
+    values: dict[type, Any] = {str: "", int: 0, float: 0.0, bool: True}
+    return {each.name: values[each.type.python_type] for each in table.columns if each.name != "id"} | {"created": AT}
