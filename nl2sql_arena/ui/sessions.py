@@ -19,6 +19,8 @@ from nl2sql_arena.votes.choosing import Offer
 from nl2sql_arena.votes.consent import Consent
 from nl2sql_arena.votes.details import Fix
 from nl2sql_arena.votes.limits import Action, Limits, origin
+from nl2sql_arena.votes.study import Seat
+from nl2sql_arena.votes.study_course import Done
 from nl2sql_arena.votes.voters import is_secret, voter
 
 CAPACITY = 1_000
@@ -70,6 +72,15 @@ class Round:
 
 
 @dataclass
+class Visit:
+    """A voter of a study: the seat, the votes that stand, and why no further question comes; None while one may."""
+
+    seat: Seat
+    given: int = 0
+    done: Done | None = None
+
+
+@dataclass
 class Session:
     """One open page. `lock` makes vote and ask of the same page take turns."""
 
@@ -85,6 +96,10 @@ class Session:
     """Database and id of each question that it has offered."""
     round: Round = field(default_factory=Round)
     bench: Bench = field(default_factory=Bench)
+    visit: Visit | None = None
+    """Of the study that the page is for, once its consent and invite code are given."""
+    is_researcher: bool = False
+    """Whether the study's secret was given here."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:

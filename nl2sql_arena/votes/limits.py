@@ -15,8 +15,8 @@ from typing import Literal
 
 from nl2sql_arena.errors import BadInput
 
-Action = Literal["ask", "vote"]
-WORDS: dict[Action, str] = {"ask": "questions", "vote": "votes"}
+Action = Literal["ask", "vote", "enter"]
+WORDS: dict[Action, str] = {"ask": "questions", "vote": "votes", "enter": "codes"}
 HOUR, DAY = 3600.0, 86400.0
 FOR_AN_ADDRESS = 5
 """How many pages' worth one address has: several people may share it."""

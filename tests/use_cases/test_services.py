@@ -170,10 +170,12 @@ def test_a_wrong_port_is_one_sentence(port: str) -> None:
 def test_each_variable_has_a_flag_that_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "1111")
     monkeypatch.setenv("HOST", "10.0.0.1")
-    found = settings.from_command_line(["--port", "2222", "--data", "/tmp/y", "--profile", "minis", "--models", "a,b"])
+    found = settings.from_command_line(["--port", "2222", "--data", "/tmp/y", "--profile", "minis", "--models", "a,b", "--study", "s.toml"])
     assert (found.port, found.host, found.data, found.profile) == (2222, "10.0.0.1", Path("/tmp/y"), "minis")
-    assert found.chosen_models == ("a", "b")
-    assert {variable for variable, _ in settings.FLAGS.values()} == {"HOST", "PORT", "ARENA_DATA", "ARENA_PROFILE", "ARENA_MODELS"}
+    assert (found.chosen_models, found.study) == (("a", "b"), Path("s.toml"))
+    assert {variable for variable, _ in settings.FLAGS.values()} == {
+        *("HOST", "PORT", "ARENA_DATA", "ARENA_PROFILE", "ARENA_MODELS", "ARENA_STUDY")
+    }
 
 
 def test_the_hardware_is_what_torch_sees() -> None:
