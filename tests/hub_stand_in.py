@@ -1,8 +1,9 @@
-"""A hub in this process that serves folders of this disk, with the errors that the real one has."""
+"""A hub in this process that serves folders of this disk, or files that are only told of, with the errors that the real one has."""
 
 import hashlib
 import json
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ from typing import Any
 import pytest
 
 SHA = "a" * 40
+Files = Mapping[str, dict[str, Any] | int]
+"""File -> what its JSON says, or how many bytes it is said to have."""
 
 
 class HubStandIn:
-    """Repositories as {id: folder}. Those in `gated` answer 403; of files in `broken` half is sent; sizes in `claimed` are told instead."""
+    """Repositories as {id: folder or Files}. In `gated`: answer 403; in `broken`: half is sent; in `claimed`: these sizes are told."""
 
     def __init__(self) -> None:
-        self.repositories: dict[str, Path] = {}
+        self.repositories: dict[str, Path | Files] = {}
+        self.licences: dict[str, str] = {}
         self.gated: set[str] = set()
         self.broken: set[str] = set()
         self.claimed: dict[str, int] = {}
@@ -55,33 +59,33 @@ class Handler(BaseHTTPRequestHandler):
             self._about(f"{owner}/{name}", rest)
         else:
             name, _, file = path.partition("/resolve/")
-            self._file(self.hub.repositories[name] / file.partition("/")[2], body)
+            self._file(self.hub.repositories[name], file.partition("/")[2], body)
 
     def _about(self, name: str, rest: list[str]) -> None:
-        folder = self.hub.repositories.get(name)
+        held = self.hub.repositories.get(name)
         if name in self.hub.gated:
             self._send(403, b"{}", {"X-Error-Code": "GatedRepo"})
-        elif folder is None:
+        elif held is None:
             self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         elif rest[:1] == ["revision"] and rest[1] not in ("main", self.hub.sha):
             self._send(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
         else:
-            files = sorted(path for path in folder.iterdir() if path.is_file())
-            sizes = {path.name: self.hub.claimed.get(path.name, path.stat().st_size) for path in files}
-            said: Any = {"id": name, "sha": self.hub.sha, "siblings": [{"rfilename": file, "size": size} for file, size in sizes.items()]}
+            sizes = {file: self.hub.claimed.get(file, size) for file, size in _sizes(held).items()}
+            siblings = [{"rfilename": file, "size": size} for file, size in sizes.items()]
+            said: Any = {"id": name, "sha": self.hub.sha, "siblings": siblings, "cardData": {"license": self.hub.licences.get(name)}}
             if rest[:1] == ["tree"]:
-                said = [{"type": "file", "path": file, "size": size, "oid": _oid(folder / file)} for file, size in sizes.items()]
+                said = [{"type": "file", "path": file, "size": size, "oid": _oid(_content(held, file))} for file, size in sizes.items()]
             self._send(200, json.dumps(said).encode(), {})
 
-    def _file(self, path: Path, body: bool) -> None:
-        if not path.is_file():
+    def _file(self, held: Path | Files, file: str, body: bool) -> None:
+        if file not in _sizes(held):
             self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
             return
-        said = path.read_bytes()
+        said = _content(held, file)
         if body:
-            self.hub.fetched.append(path.name)
-        sent = said[: len(said) // 2] if path.name in self.hub.broken else said
-        self._send(200, sent if body else b"", {"ETag": f'"{_oid(path)}"', "X-Repo-Commit": self.hub.sha}, len(said))
+            self.hub.fetched.append(file)
+        sent = said[: len(said) // 2] if file in self.hub.broken else said
+        self._send(200, sent if body else b"", {"ETag": f'"{_oid(said)}"', "X-Repo-Commit": self.hub.sha}, len(said))
 
     def _send(self, status: int, said: bytes, headers: dict[str, str], size: int | None = None) -> None:
         self.send_response(status)
@@ -92,5 +96,19 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(said)
 
 
-def _oid(path: Path) -> str:
-    return hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()
+def _sizes(held: Path | Files) -> dict[str, int]:
+    if isinstance(held, Path):
+        return {path.name: path.stat().st_size for path in sorted(held.iterdir()) if path.is_file()}
+    return {file: said if isinstance(said, int) else len(_content(held, file)) for file, said in held.items()}
+
+
+def _content(held: Path | Files, file: str) -> bytes:
+    """Of a file that is only told of with its size there is none."""
+    if isinstance(held, Path):
+        return (held / file).read_bytes()
+    said = held[file]
+    return b"" if isinstance(said, int) else json.dumps(said).encode()
+
+
+def _oid(content: bytes) -> str:
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()

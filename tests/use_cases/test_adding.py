@@ -1,12 +1,10 @@
-"""Cards for weights that somebody names: in a folder, or on a hub that a server in this process plays."""
+"""Cards for weights that somebody names: in a folder, or on a hub that a server in this process stands in for."""
 
 import json
 import shutil
-import threading
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,73 +18,18 @@ from nl2sql_arena.settings import ROOT
 from nl2sql_arena.types import Generation, GenerationRequest, Prompt, Server, Weights
 from tests import tiny
 from tests.backends.stand_in import StandIn
+from tests.hub_stand_in import SHA, HubStandIn
 
-SHA = "a" * 40
 PHI = {"model_type": "phi", "architectures": ["PhiForCausalLM"], "max_position_embeddings": 2048}
 NOWHERE = Hub("http://127.0.0.1:9")
 
 
-class FakeHub:
-    """Repositories as {id: {file: JSON or size}}, behind the routes that huggingface_hub asks; `gated` ones answer 403."""
-
-    def __init__(self) -> None:
-        self.repositories: dict[str, dict[str, Any]] = {}
-        self.licences: dict[str, str] = {}
-        self.gated: set[str] = set()
-        self.sha = SHA
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None:
-                """Silence."""
-
-            def do_HEAD(self) -> None:
-                self.do_GET(body=False)
-
-            def do_GET(self, body: bool = True) -> None:
-                path = self.path.partition("?")[0].strip("/")
-                if path.startswith("api/models/"):
-                    self._repository(path.removeprefix("api/models/").partition("/revision")[0])
-                else:
-                    name, _, rest = path.partition("/resolve/")
-                    said = json.dumps(outer.repositories[name][rest.partition("/")[2]]).encode()
-                    self._send(200, said if body else b"", {"ETag": f'"{hash(said)}"', "X-Repo-Commit": outer.sha}, len(said))
-
-            def _repository(self, name: str) -> None:
-                if name in outer.gated:
-                    self._send(403, b"{}", {"X-Error-Code": "GatedRepo"})
-                elif name not in outer.repositories:
-                    self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-                else:
-                    sizes = [(file, held if type(held) is int else 100) for file, held in outer.repositories[name].items()]
-                    said = {
-                        "id": name,
-                        "sha": outer.sha,
-                        "siblings": [{"rfilename": file, "size": size} for file, size in sizes],
-                        "cardData": {"license": outer.licences.get(name)},
-                    }
-                    self._send(200, json.dumps(said).encode(), {})
-
-            def _send(self, status: int, said: bytes, headers: dict[str, str], size: int | None = None) -> None:
-                self.send_response(status)
-                for key, value in (headers | {"Content-Length": str(len(said) if size is None else size)}).items():
-                    self.send_header(key, value)
-                self.send_header("Content-Type", "application/json")
-                self.end_headers()
-                self.wfile.write(said)
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        self.hub = Hub(f"http://127.0.0.1:{self.http.server_port}")
-
-
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    found = FakeHub()
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
+    found = HubStandIn()
+    found.answer_for_the_hub(monkeypatch, tmp_path / "cache")
     yield found
-    found.http.shutdown()
-    found.http.server_close()
+    found.close()
 
 
 @pytest.fixture
@@ -149,12 +92,12 @@ def test_what_is_wished_is_not_guessed(models: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_model_on_the_hub_is_pinned_and_its_prompt_is_guessed_by_its_name(
-    fake: FakeHub, models: Path, name: str, format_name: str, dialect: str
+    fake: HubStandIn, models: Path, name: str, format_name: str, dialect: str
 ) -> None:
     files = {"config.json": PHI, "tokenizer.json": 5, "tokenizer_config.json": {"model_max_length": 1500}}
     fake.repositories[name] = files | {"model-1.safetensors": 5_000_000_000, "model-2.safetensors": 600_000_000, "adapter_config.json": {}}
     fake.licences[name] = "mit"
-    added = adding.add(name, models, hub=fake.hub)
+    added = adding.add(name, models)
     card = added.card
     assert (card.base, card.adapter) == (Weights(name, SHA), None)
     assert (card.format, card.dialect) == (format_name, dialect)
@@ -162,11 +105,11 @@ def test_a_model_on_the_hub_is_pinned_and_its_prompt_is_guessed_by_its_name(
     assert any(guess.startswith(f"format {format_name}") for guess in added.guesses)
 
 
-def test_an_adapter_on_the_hub_is_pinned_with_its_base(fake: FakeHub, models: Path) -> None:
+def test_an_adapter_on_the_hub_is_pinned_with_its_base(fake: HubStandIn, models: Path) -> None:
     adapter = {"peft_type": "LORA", "base_model_name_or_path": "microsoft/phi-2"}
     fake.repositories["me/tuned"] = {"adapter_config.json": adapter, "adapter_model.safetensors": 90_000_000}
     fake.repositories["microsoft/phi-2"] = {"config.json": PHI, "vocab.json": 5, "model.safetensors": 5_600_000_000}
-    card = adding.add("me/tuned", models, hub=fake.hub).card
+    card = adding.add("me/tuned", models).card
     assert (card.base, card.adapter) == (Weights("microsoft/phi-2", SHA), Weights("me/tuned", SHA))
     assert (card.context, card.download_gb) == (2048, 6)
 
@@ -193,20 +136,20 @@ WHOLE = {"config.json": PHI, "tokenizer.json": 5, "model.safetensors": 9}
     ],
 )
 def test_what_cannot_be_a_contestant_is_refused_in_one_sentence_and_leaves_nothing(
-    fake: FakeHub, models: Path, files: dict[str, Any], says: str
+    fake: HubStandIn, models: Path, files: dict[str, Any], says: str
 ) -> None:
     fake.repositories |= {"some/thing": files, "a/b": WHOLE}
     with pytest.raises(BadInput) as caught:
-        adding.add("some/thing", models, hub=fake.hub)
+        adding.add("some/thing", models)
     assert says in str(caught.value)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
     assert list(models.iterdir()) == []
 
 
-def test_remote_code_that_is_not_needed_does_not_matter(fake: FakeHub, models: Path) -> None:
+def test_remote_code_that_is_not_needed_does_not_matter(fake: HubStandIn, models: Path) -> None:
     fake.repositories["old/phi"] = {**WHOLE, "config.json": PHI | {"auto_map": {"AutoModelForCausalLM": "x.Y"}}}
-    assert adding.add("old/phi", models, hub=fake.hub).card.family == "phi"
+    assert adding.add("old/phi", models).card.family == "phi"
 
 
 @pytest.mark.parametrize(
@@ -218,10 +161,10 @@ def test_remote_code_that_is_not_needed_does_not_matter(fake: FakeHub, models: P
         ("two words/x", BadInput, "neither a folder"),
     ],
 )
-def test_what_is_not_there_says_so(fake: FakeHub, models: Path, named: str, error: type[ArenaError], says: str) -> None:
+def test_what_is_not_there_says_so(fake: HubStandIn, models: Path, named: str, error: type[ArenaError], says: str) -> None:
     fake.gated.add("gated/model")
     with pytest.raises(error, match=says):
-        adding.add(named, models, hub=fake.hub)
+        adding.add(named, models)
 
 
 def test_a_name_is_given_once(models: Path, tmp_path: Path) -> None:
@@ -253,11 +196,11 @@ def shipped(models: Path) -> Path:
     return models
 
 
-def test_pin_writes_the_newest_revisions_and_nothing_else(fake: FakeHub, shipped: Path) -> None:
+def test_pin_writes_the_newest_revisions_and_nothing_else(fake: HubStandIn, shipped: Path) -> None:
     for name in ("microsoft/phi-2", "pavankumarbalijepalli/phi2-sqlcoder", "defog/sqlcoder-7b-2"):
         fake.repositories[name] = WHOLE
     before = catalog.load(shipped)
-    lines = adding.pin(shipped, hub=fake.hub)
+    lines = adding.pin(shipped)
     assert sorted(line.partition(":")[0] for line in lines) == ["phi-2", "phi-2-nl2sql", "sqlcoder-7b-2"]
     after = catalog.load(shipped)
     for name, card in before.items():
@@ -266,34 +209,34 @@ def test_pin_writes_the_newest_revisions_and_nothing_else(fake: FakeHub, shipped
     comments = [line for line in (ROOT / "models/phi-2-nl2sql/card.toml").read_text().splitlines() if line.startswith("#")]
     assert all(comment in (shipped / "phi-2-nl2sql" / "card.toml").read_text() for comment in comments)
     fake.sha = "b" * 40
-    assert adding.pin(shipped, hub=fake.hub) == [], "what is pinned stays"
-    assert adding.pin(shipped, ("phi-2",), move=True, hub=fake.hub) == [f"phi-2: microsoft/phi-2 at {'b' * 40}"]
+    assert adding.pin(shipped) == [], "what is pinned stays"
+    assert adding.pin(shipped, ("phi-2",), move=True) == [f"phi-2: microsoft/phi-2 at {'b' * 40}"]
     assert catalog.load(shipped)["sqlcoder-7b-2"].base.revision == SHA
 
 
 @pytest.mark.parametrize("base", ['base = { id = "a/b" }', '[base]\nid = "a/b"\nrevision = ""'])
-def test_pin_finds_its_place_however_the_card_is_written(fake: FakeHub, shipped: Path, base: str) -> None:
+def test_pin_finds_its_place_however_the_card_is_written(fake: HubStandIn, shipped: Path, base: str) -> None:
     fake.repositories["a/b"] = WHOLE
     path = shipped / "phi-2" / "card.toml"
     text = path.read_text().replace('base = { id = "microsoft/phi-2", revision = "" }\n', "")
     path.write_text(f"{text}\n{base}\n")
-    adding.pin(shipped, ("phi-2",), hub=fake.hub)
+    adding.pin(shipped, ("phi-2",))
     assert tomllib.loads(path.read_text())["base"] == {"id": "a/b", "revision": SHA}
 
 
-def test_pin_leaves_all_cards_alone_when_one_cannot_be_pinned(fake: FakeHub, shipped: Path) -> None:
+def test_pin_leaves_all_cards_alone_when_one_cannot_be_pinned(fake: HubStandIn, shipped: Path) -> None:
     fake.repositories |= {"microsoft/phi-2": WHOLE, "pavankumarbalijepalli/phi2-sqlcoder": WHOLE}
     texts = {path: path.read_text() for path in shipped.glob("*/card.toml")}
     with pytest.raises(BadInput, match="sqlcoder-7b-2 is not on the hub"):
-        adding.pin(shipped, hub=fake.hub)
+        adding.pin(shipped)
     path = shipped / "sqlcoder-7b-2" / "card.toml"
     fake.repositories["defog/sqlcoder-7b-2"] = WHOLE
     path.write_text(texts[path].replace('base = { id = "defog/sqlcoder-7b-2", revision = "" }', 'base.id = "defog/sqlcoder-7b-2"'))
     with pytest.raises(BadCard, match="beside its id"):
-        adding.pin(shipped, hub=fake.hub)
+        adding.pin(shipped)
     assert all(each.read_text() == text for each, text in texts.items() if each != path)
     with pytest.raises(BadInput, match="no model 'nobody'"):
-        adding.pin(shipped, ("nobody",), hub=fake.hub)
+        adding.pin(shipped, ("nobody",))
 
 
 def test_the_command_says_where_the_card_is_and_what_it_guessed(
