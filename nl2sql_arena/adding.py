@@ -14,7 +14,7 @@ from typing import Any
 
 from nl2sql_arena import catalog
 from nl2sql_arena.errors import BadCard, BadInput, ModelUnavailable
-from nl2sql_arena.hub import OFFLINE, Hub
+from nl2sql_arena.hub import OFFLINE, Hub, Offline
 from nl2sql_arena.prompts import FORMATS
 from nl2sql_arena.types import Api, ModelCard, Server, Weights
 
@@ -63,7 +63,7 @@ class Wishes:
     format: str = ""
     dialect: str = ""
     base: str = ""
-    kind: str = "real"
+    kind: str = ""
     server_model: str = ""
     api: Api = "completions"
     key_variable: str = ""
@@ -128,7 +128,7 @@ def pin(models: Path, names: tuple[str, ...] = (), move: bool = False, hub: Hub 
             if "/" not in weights.id.removeprefix("../") or (models / name / weights.id).is_dir() or (weights.revision and not move):
                 continue
             if weights.id not in found:
-                found[weights.id] = _newest(weights.id, hub)
+                found[weights.id] = _newest(name, weights.id, hub)
             text = _pinned(text, weights.id, weights.revision, found[weights.id], path)
             lines.append(f"{name}: {weights.id} at {found[weights.id]}")
         changes.append((path, text))
@@ -140,13 +140,16 @@ def pin(models: Path, names: tuple[str, ...] = (), move: bool = False, hub: Hub 
     return lines
 
 
-def _newest(name: str, hub: Hub) -> str:
+def _newest(card: str, name: str, hub: Hub) -> str:
     try:
         return hub.repository(name).revision
-    except ModelUnavailable as problem:
-        if OFFLINE in str(problem):
-            raise ModelUnavailable(f"No card was pinned: {OFFLINE}.") from problem
-        raise
+    except Offline as problem:
+        raise ModelUnavailable(f"No card was pinned: {OFFLINE}.") from problem
+    except (ModelUnavailable, BadInput) as problem:
+        said = str(problem).rstrip(".")
+        raise type(problem)(
+            f"No card was pinned, because of {card}: {said}; or name the other cards, as in `models pin NAME`."
+        ) from problem
 
 
 def _pinned(text: str, name: str, old: str, revision: str, path: Path) -> str:
@@ -206,6 +209,7 @@ def _fields(found: Source, name: str, folder: Path, wishes: Wishes, hub: Hub) ->
     _check_architecture(base.id, config)
     guesses: list[str] = []
     format_name, dialect = _format(found, base, wishes, guesses)
+    kind = wishes.kind or _kind(found, base, guesses)
     context = _context(base, config, guesses)
     if found.licence:
         licence = LICENCES.get(found.licence, found.licence)
@@ -215,7 +219,7 @@ def _fields(found: Source, name: str, folder: Path, wishes: Wishes, hub: Hub) ->
     fields: dict[str, Any] = {
         "name": name,
         "title": f"{name} (added)",
-        "kind": wishes.kind,
+        "kind": kind,
         "family": str(config.get("model_type")),
         "backend": "local",
         "format": format_name,
@@ -240,7 +244,9 @@ def _served(url: str, wishes: Wishes) -> ModelCard:
     from nl2sql_arena.backends import endpoint
 
     server = Server(url, wishes.server_model or "unknown", wishes.api, wishes.key_variable)
-    card = ModelCard("the new one", "", "real", "", "endpoint", USUAL[0], "duckdb", Weights(""), "", SERVED_CONTEXT, server=server)
+    card = ModelCard(
+        wishes.name or "to add", "", "real", "", "endpoint", USUAL[0], "duckdb", Weights(""), "", SERVED_CONTEXT, server=server
+    )
     if wrong := catalog.wrong_server(card):
         raise BadInput(f"The server would give {wrong[0]}.")
     listed = endpoint.offered(card)
@@ -267,7 +273,7 @@ def _served_fields(card: ModelCard | None, name: str, wishes: Wishes) -> tuple[d
     return {
         "name": name,
         "title": f"{name} (on {catalog.host(card)})",
-        "kind": wishes.kind,
+        "kind": wishes.kind or "real",
         "family": "not stated",
         "backend": "endpoint",
         "format": format_name,
@@ -356,6 +362,15 @@ def _format(found: Source, base: Source, wishes: Wishes, guesses: list[str]) -> 
     if not wishes.dialect:
         guesses.append(f"dialect {dialect}: what such a format is usually answered in")
     return format_name, wishes.dialect or dialect
+
+
+def _kind(found: Source, base: Source, guesses: list[str]) -> str:
+    """Weights that lie beside the card of a mini are those of a mini, whatever they are called now."""
+    for folder in (Path(each.id) for each in (found, base) if not each.on_hub):
+        if (folder / catalog.CARD).is_file() and catalog.read(folder / catalog.CARD).kind == "mini":
+            guesses.append(f"kind mini: {folder} holds a practice model")
+            return "mini"
+    return "real"
 
 
 def _context(base: Source, config: dict[str, Any], guesses: list[str]) -> int:

@@ -4,17 +4,20 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from nl2sql_arena import __version__, catalog, hardware
 from nl2sql_arena.errors import ArenaError
 from nl2sql_arena.hub import Hub
 from nl2sql_arena.services import Profile, Services, choose_profile
 from nl2sql_arena.types import ModelCard, Request
+
+if TYPE_CHECKING:
+    from nl2sql_arena.backends.local.pace import Pace
 
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "duckdb", "sqlglot", "gradio", "huggingface_hub")
 GB = 1e9
@@ -32,7 +35,10 @@ class Room:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a card would load as, here and now and alone; `gigabytes` of weights, 0 if none or not known."""
+    """What a card would load as, here and now and alone; `gigabytes` of weights, 0 if none or not known.
+
+    `least_seconds` is what an answer takes at the least (`Report.speed` says how that is computed), 0 where nothing can be said.
+    """
 
     name: str
     title: str
@@ -40,6 +46,7 @@ class Finding:
     precision: str
     why: str
     gigabytes: float = 0.0
+    least_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ class Report:
     versions: dict[str, str]
     """Package -> version, empty where it is not installed."""
     hub: str
+    speed: str
+    """What this machine did in a moment, from which the least times of answers are computed; empty where it was not measured."""
     models: tuple[Finding, ...]
     question: Question | None
 
@@ -88,7 +97,8 @@ def examine(services: Services, ask: bool = True, hub: Hub | None = None, announ
         rooms.append(Room(what, disk.free / GB, disk.total / GB))
     answers, reached = _hub(hub or Hub())
     announce("Looking at the models ...")
-    findings = tuple(_finding(card, services, answers) for card in services.cards.values())
+    pace = None if device.zero_gpu else _pace(services.cards.values())
+    findings = tuple(_finding(card, services, answers, pace) for card in services.cards.values())
     return Report(
         system=f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} cores",
         python=sys.version.split()[0],
@@ -96,6 +106,7 @@ def examine(services: Services, ask: bool = True, hub: Hub | None = None, announ
         rooms=tuple(rooms),
         versions={"nl2sql_arena": __version__} | {package: _version(package) for package in PACKAGES},
         hub=reached,
+        speed=_speed(pace),
         models=findings,
         question=_question(services, device, announce) if ask else None,
     )
@@ -127,11 +138,32 @@ def _hub(hub: Hub) -> tuple[bool, str]:
     return False, "cannot be reached, so only weights on this machine can be loaded"
 
 
-def _finding(card: ModelCard, services: Services, hub_answers: bool) -> Finding:
+def _pace(cards: Iterable[ModelCard]) -> "Pace | None":
+    """Of this machine, where there is a card whose answers it says something about."""
+    if not any(card.backend == "local" and card.kind == "real" for card in cards):
+        return None
+    from nl2sql_arena.backends.local import pace
+
+    return pace.measure()
+
+
+def _speed(pace: "Pace | None") -> str:
+    if pace is None:
+        return ""
+    from nl2sql_arena.backends.local.pace import READ, WRITTEN
+
+    return (
+        f"{pace.bytes / GB:.1f} GB/s of weights and {pace.operations / 1e12:.2g} TFLOP/s in {pace.dtype} on {pace.device}, "
+        f"measured just now; at that pace an answer of {WRITTEN} tokens to a prompt of {READ:,} takes the seconds below, or longer"
+    )
+
+
+def _finding(card: ModelCard, services: Services, hub_answers: bool, pace: "Pace | None") -> Finding:
     if card.server:
         return _served(card)
     if card.backend != "local":
         return Finding(card.name, card.title, "ready", "none", "it has no weights")
+    from nl2sql_arena.backends.local import SMALL
     from nl2sql_arena.backends.local.forecast import forecast
 
     found = forecast(card, services.settings.models / card.name)
@@ -142,7 +174,9 @@ def _finding(card: ModelCard, services: Services, hub_answers: bool) -> Finding:
         state, why = "too large", f"{why}, which does not fit {free:.1f} GB of free disk; set HF_HOME to a larger one"
     if state == "to download" and not hub_answers:
         state, why = "unavailable", f"{why}, and the hub cannot be reached"
-    return Finding(card.name, card.title, state, found.precision, why, round(found.gigabytes, 3))
+    is_small = found.parameters < SMALL  # then other things than its weights take the time
+    least = 0.0 if pace is None or is_small else pace.least_seconds(found.parameters, found.gigabytes * GB)
+    return Finding(card.name, card.title, state, found.precision, why, round(found.gigabytes, 3), float(f"{least:.2g}"))
 
 
 def _served(card: ModelCard) -> Finding:
@@ -191,19 +225,22 @@ def as_text(report: Report) -> str:
         *(f"Free     {room.free:.1f} of {room.total:.1f} GB, {room.name}" for room in report.rooms),
         "Versions " + ", ".join(f"{name} {found or 'not installed'}" for name, found in report.versions.items()),
         f"Hub      {report.hub}",
+        *([f"Speed    {report.speed}"] if report.speed else []),
         "",
         "Models, each as it would load now and alone:",
-        *(_line(found) for found in report.models),
+        *(_line(found, max(len(each.name) for each in report.models)) for found in report.models),
     ]
     if report.question:
         lines += ["", *_asked(report.question)]
     return "\n".join(lines)
 
 
-def _line(found: Finding) -> str:
-    size = f" ({found.gigabytes:.2g} GB of weights)" if found.gigabytes else ""
-    precision = f"{found.precision}{size}: " if found.precision not in ("", "none") else ""
-    return f"  {found.state:<11} {found.name:<16} {precision}{found.why}"
+def _line(found: Finding, width: int) -> str:
+    size = f"{found.gigabytes:.2g} GB of weights" if found.gigabytes else ""
+    least = f"{found.least_seconds:g} s an answer or longer" if found.least_seconds else ""
+    told = ", ".join(filter(None, (size, least)))
+    precision = f"{found.precision}{f' ({told})' if told else ''}: " if found.precision not in ("", "none") else ""
+    return f"  {found.state:<11} {found.name:<{width}} {precision}{found.why}"
 
 
 def _asked(question: Question) -> list[str]:

@@ -11,6 +11,7 @@ from nl2sql_arena.errors import BadInput, ModelUnavailable
 
 SECONDS = 10.0
 OFFLINE = "the hub cannot be reached; go online and run this again"
+LOG_IN = "run `hf auth login` or set HF_TOKEN (on a Space: its secret) to a token that may read it"
 
 
 class Offline(ModelUnavailable):
@@ -124,13 +125,13 @@ def _answered(name: str, ask: Any) -> Any:
     except errors.RevisionNotFoundError as problem:
         raise BadInput(f"{name} has no such revision on the hub; name another.") from problem
     except errors.RepositoryNotFoundError as problem:
-        raise BadInput(f"{name} is not on the hub or is private; correct the id or run `hf auth login`.") from problem
+        raise BadInput(f"{name} is not on the hub or is private; correct the id, or {LOG_IN}.") from problem
     except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, _http_error(), OSError) as problem:
         raise Offline(f"Nothing is known of {name}: {OFFLINE}.") from problem
 
 
 def _gated(name: str) -> str:
-    return f"{name} is gated; accept its licence on huggingface.co and run `hf auth login`."
+    return f"{name} is gated; accept its licence on huggingface.co, then {LOG_IN}."
 
 
 def _http_error() -> type[Exception]:

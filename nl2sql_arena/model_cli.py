@@ -17,10 +17,12 @@ def commands(commands: Any) -> None:
     added = add(models, "add", _add, "write a card for a causal language model or a LoRA adapter, and say what was guessed")
     added.add_argument("weights", metavar="ID-or-PATH", help="an id on the hub, a folder, or the address of a server up to its /v1")
     added.add_argument("--name", default="", help="the contestant's name (default: the last part of the id)")
-    added.add_argument("--format", default="", choices=["", *FORMATS], metavar="FORMAT", help=f"its prompt: {', '.join(FORMATS)}")
-    added.add_argument("--dialect", default="", choices=["", *get_args(Dialect)], metavar="DIALECT", help="what it writes")
+    added.add_argument("--format", default="", choices=FORMATS, metavar="FORMAT", help=f"its prompt: {', '.join(FORMATS)}")
+    added.add_argument("--dialect", default="", choices=get_args(Dialect), metavar="DIALECT", help="what it writes")
     added.add_argument("--base", default="", help="the model that an adapter was trained on, if it does not lie where it says")
-    added.add_argument("--kind", default="real", choices=["real", "mini"], help="minis are never compared with real models (default: real)")
+    added.add_argument(
+        "--kind", default="", choices=["real", "mini"], help="minis are never compared with real models (default: by a guess)"
+    )
     added.add_argument("--server-model", default="", help="which of a server's models (default: the only one)")
     added.add_argument("--api", default="completions", choices=get_args(Api), help="how a server is asked (default: completions)")
     added.add_argument("--key-variable", default="", help="the environment variable that holds a server's key")

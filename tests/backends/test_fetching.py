@@ -114,12 +114,15 @@ def test_an_adapter_comes_from_the_hub_too(hub: HubStandIn, repository: Path, or
 
 
 def test_a_repository_that_is_not_there(hub: HubStandIn, tmp_path: Path) -> None:
-    assert f"{NAME} is not on the hub or is private; correct the id or run `hf auth login`" in refusal(tmp_path, card())
+    assert (
+        f"{NAME} is not on the hub or is private; correct the id, or run `hf auth login` or set HF_TOKEN (on a Space: its secret)"
+        in refusal(tmp_path, card())
+    )
 
 
 def test_a_gated_repository(hub: HubStandIn, repository: Path, tmp_path: Path) -> None:
     hub.gated.add(NAME)
-    assert f"{NAME} is gated; accept its licence on huggingface.co and run `hf auth login`" in refusal(tmp_path, card())
+    assert f"{NAME} is gated; accept its licence on huggingface.co, then run `hf auth login` or set HF_TOKEN" in refusal(tmp_path, card())
 
 
 def test_a_revision_that_is_not_there(hub: HubStandIn, repository: Path, tmp_path: Path) -> None:

@@ -56,6 +56,12 @@ def test_weights_that_lie_among_the_models_move_with_them(models: Path) -> None:
     assert adding.add(str(models / "own"), models).card.base == Weights(".")
 
 
+def test_a_mini_under_another_name_stays_a_mini(models: Path) -> None:
+    added = adding.add(str(ROOT / "models" / "mini-p-lora"), models, Wishes(name="other"))
+    assert (added.card.kind, added.guesses[2].partition(":")[0]) == ("mini", "kind mini")
+    assert adding.add(str(ROOT / "models" / "mini-l"), models, Wishes(name="third", kind="real")).card.kind == "real"
+
+
 def test_an_adapter_on_disk_brings_its_base(models: Path, tmp_path: Path) -> None:
     base = tiny.phi(models / "base")
     tiny.lora(base, tmp_path / "tuned")
@@ -227,8 +233,10 @@ def test_pin_finds_its_place_however_the_card_is_written(fake: HubStandIn, shipp
 def test_pin_leaves_all_cards_alone_when_one_cannot_be_pinned(fake: HubStandIn, shipped: Path) -> None:
     fake.repositories |= {"microsoft/phi-2": WHOLE, "pavankumarbalijepalli/phi2-sqlcoder": WHOLE}
     texts = {path: path.read_text() for path in shipped.glob("*/card.toml")}
-    with pytest.raises(BadInput, match="sqlcoder-7b-2 is not on the hub"):
+    with pytest.raises(BadInput) as caught:
         adding.pin(shipped)
+    assert str(caught.value).startswith("No card was pinned, because of sqlcoder-7b-2: defog/sqlcoder-7b-2 is not on the hub")
+    assert str(caught.value).endswith("or name the other cards, as in `models pin NAME`.")
     path = shipped / "sqlcoder-7b-2" / "card.toml"
     fake.repositories["defog/sqlcoder-7b-2"] = WHOLE
     path.write_text(texts[path].replace('base = { id = "defog/sqlcoder-7b-2", revision = "" }', 'base.id = "defog/sqlcoder-7b-2"'))

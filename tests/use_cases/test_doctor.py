@@ -13,7 +13,9 @@ import torch
 
 from nl2sql_arena import cli, doctor, terminal
 from nl2sql_arena.backends.local import forecast as forecasting
+from nl2sql_arena.backends.local import pace as pacing
 from nl2sql_arena.backends.local.forecast import Forecast, forecast
+from nl2sql_arena.backends.local.pace import Pace
 from nl2sql_arena.hub import Hub
 from nl2sql_arena.services import Services
 from nl2sql_arena.settings import ROOT, Settings
@@ -33,6 +35,11 @@ class Answering(Hub):
 class Silent(Hub):
     def reachable(self, seconds: float = 3.0) -> bool:
         return False
+
+
+@pytest.fixture(autouse=True)
+def _small_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "OUTER", 256)
 
 
 @pytest.fixture
@@ -159,6 +166,32 @@ def test_what_cannot_be_fetched_is_not_promised(shared: Services, monkeypatch: p
     full = findings(shared, big(1))["big"]
     assert full.state == "too large"
     assert "0.5 GB of free disk" in full.why
+
+
+def test_the_least_time_of_an_answer_follows_from_what_was_measured(shared: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = Pace(bytes=13e9, operations=6.5e12, dtype="bfloat16", device="cpu")
+    monkeypatch.setattr(pacing, "measure", lambda: pace)
+    report = doctor.examine(replace(shared, cards={"big": big(13), "rules": shared.cards[LEFT]}), ask=False, hub=Answering())
+    large, none = report.models
+    assert large.least_seconds == pytest.approx(70 + 2.5, rel=0.02), "70 tokens of 13 GB each, and a prompt of 1,250"
+    assert none.least_seconds == 0
+    assert report.speed.startswith("13.0 GB/s of weights and 6.5 TFLOP/s in bfloat16 on cpu, measured just now")
+    assert f"(13 GB of weights, {large.least_seconds:g} s an answer or longer)" in doctor.as_text(report)
+    practice = replace(shared, cards={"small": replace(big(13), kind="mini")})
+    assert doctor.examine(practice, ask=False, hub=Answering()).speed == "", "no claim about models that other things slow down"
+
+
+def test_a_machine_s_pace_is_measured_and_without_memory_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = pacing.measure()
+    assert found
+    assert min(found.bytes, found.operations) > 0
+    assert (found.dtype, found.device) == ("bfloat16", "cpu")
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(torch, "ones", full)
+    assert pacing.measure() is None
 
 
 def test_the_command_prints_what_programs_read(

@@ -83,7 +83,7 @@ def _models(card: ModelCard, client: httpx.Client) -> list[dict[str, Any]]:
     except httpx.ReadTimeout:
         return []  # busy, or waking up: the first question will tell
     except httpx.RequestError as problem:
-        step = "start it or correct server.url in card.toml"
+        step = "start it, or correct its address (server.url of a card)"
         raise _unavailable(card, f"{unreachable(problem)}; {step}") from problem
     if reply.status_code in (401, 403):
         raise _unavailable(card, str(wire.refusal(card, reply.status_code, "", "", 0)))

@@ -16,12 +16,13 @@ State = Literal["ready", "to download", "missing", "too large"]
 
 @dataclass(frozen=True)
 class Forecast:
-    """`precision` is empty where nothing can be said; `gigabytes` (10^9 bytes) of weights in that precision, 0 if not known."""
+    """`precision` is empty where nothing can be said; `gigabytes` (10^9 bytes) that weights need in it and their number, 0 if not known."""
 
     state: State
     precision: str
     why: str
     gigabytes: float = 0.0
+    parameters: int = 0
 
 
 def forecast(card: ModelCard, folder: Path) -> Forecast:
@@ -41,12 +42,14 @@ def forecast(card: ModelCard, folder: Path) -> Forecast:
     size, free = parameters * BYTES[plan.precision] / 1e9, free_bytes(plan.device) / 1e9
     reason = _why(card, plan, parameters, free)
     if 1.1 * size + (0 if parameters < SMALL else 1) > free:
-        return Forecast("too large", str(plan), f"{reason}; {size:.1f} GB of weights do not fit {free:.1f} GB of free memory", size)
+        return Forecast(
+            "too large", str(plan), f"{reason}; {size:.1f} GB of weights do not fit {free:.1f} GB of free memory", size, parameters
+        )
     if lacking:
         named = " and ".join(weights.id for weights in lacking)
         amount = f", about {card.download_gb} GB" if card.download_gb and not place else ""
-        return Forecast("to download", str(plan), f"{reason}; the first start downloads {named}{amount}", size)
-    return Forecast("ready", str(plan), reason, size)
+        return Forecast("to download", str(plan), f"{reason}; the first start downloads {named}{amount}", size, parameters)
+    return Forecast("ready", str(plan), reason, size, parameters)
 
 
 def _why(card: ModelCard, plan: Plan, parameters: int, free: float) -> str:
@@ -60,7 +63,7 @@ def _why(card: ModelCard, plan: Plan, parameters: int, free: float) -> str:
     if plan.threads:
         return f"{plan.precision} on one thread because it is small ({parameters / 1e6:.0f} million parameters)"
     if plan.device == "cpu":
-        return f"{plan.precision} because no GPU was found; expect minutes for an answer"
+        return f"{plan.precision} because no GPU was found"
     return f"{plan.precision} because 16-bit weights fit {free:.1f} GB of free memory"
 
 
