@@ -35,7 +35,7 @@ def whole_number(text: str) -> int:
 
 def decoding(command: argparse.ArgumentParser) -> None:
     """The option that says how models write."""
-    told = "greedy (default), or card: as each model's publisher decodes, 4 beams for SQLCoder-7B"
+    told = "greedy (default), or card: as each model's publisher decodes, 4 beams for SQLCoder-7B and 7B-2, the others greedily"
     command.add_argument("--decoding", choices=get_args(Decoding), default="greedy", help=told)
 
 

@@ -27,7 +27,10 @@ from nl2sql_arena.ui.sessions import Round, Session, Sessions
 
 TICK = 0.08
 BLIND, OPEN = "Blind: names after the vote", "Open: names and live text"
-DECODINGS = [("Greedy: one best word at a time, live", "greedy"), ("As each model's card asks: SQLCoder-7B with 4 beams, slower", "card")]
+DECODINGS = [
+    ("Greedy: one best word at a time, live", "greedy"),
+    ("As the cards ask: 4 beams for SQLCoder-7B and 7B-2, slower; the others stay greedy", "card"),
+]
 WRITING = "Both models are writing their SQL and running it…"
 CONSENT = "My questions and this database's tables and columns may go there"
 STOPPED = "Stopped, and nothing was recorded; ask again when you like."
