@@ -282,7 +282,7 @@ def _clauses(services: "Services", queries: "Sequence[tuple[str, str]]") -> "met
 
 
 def _bench_compare(options: argparse.Namespace) -> None:
-    from nl2sql_arena.benchmark import changes, metrics
+    from nl2sql_arena.benchmark import changes, figures, metrics
 
     before, after = _kept(options, options.before), _kept(options, options.after)
     found = changes.between(before, after)
@@ -302,9 +302,11 @@ def _bench_compare(options: argparse.Namespace) -> None:
     for each in found:
         change = each.paired.difference
         points = f"{100 * change.value:+.1f} points ({100 * change.low:+.1f} to {100 * change.high:+.1f}) on {each.paired.n} questions"
-        holm = f" ({each.paired.p_holm:.3f} after Holm over {len(found)} contestants)" if len(found) > 1 else ""
+        holm = f" ({figures.p_said(each.paired.p_holm)} after Holm over {len(found)} contestants)" if len(found) > 1 else ""
         who = each.after if each.before == each.after else f"{each.after} after {each.before}"
-        show(f"{who}: {points if each.paired.n else 'no question that both scored'}, McNemar's exact p {each.paired.p:.3f}{holm}")
+        show(
+            f"{who}: {points if each.paired.n else 'no question that both scored'}, McNemar's exact p {figures.p_said(each.paired.p)}{holm}"
+        )
         for word, pairs in (("gained", each.gains), ("lost", each.losses)):
             show(f"  {word}: {len(pairs)}")
             for pair in pairs:

@@ -143,8 +143,8 @@ def _paired(shown: Shown) -> go.Figure:
     ticks = []
     for place, group in enumerate(GROUPS):
         each = found.get(group)
-        ps = f"n={each.n}<br>p={_p(each.p)}<br>Holm {_p(each.p_holm)}" if each and each.n else "n=0<br> <br> "
-        ticks.append(f"{group}<br>{ps}")
+        told = (str(each.n), _p(each.p), _p(each.p_holm)) if each and each.n else ("0", " ", " ")
+        ticks.append("<br>".join((group, *told)))
         if each and each.n:
             difference = each.difference
             said = f"{_points(difference.value)} ({_points(difference.low)} to {_points(difference.high)})"
@@ -171,7 +171,11 @@ def _paired(shown: Shown) -> go.Figure:
     )
     edge = min(100, 10 * math.ceil(reach / 10 + 0.4))
     figure.add_hline(y=0, line={"color": GREY, "width": 1.2})
-    figure.update_xaxes(tickvals=list(range(len(GROUPS))), ticktext=ticks, range=[-0.5, len(GROUPS) - 0.4], showgrid=False)
+    figure.update_xaxes(tickvals=list(range(len(GROUPS))), ticktext=ticks, tickangle=0, range=[-0.5, len(GROUPS) - 0.4], showgrid=False)
+    figure.add_annotation(  # what the lines of figures are, said once, as a phone has no room for more
+        x=0, xref="paper", xanchor="right", xshift=-6, y=0, yref="paper", yanchor="top", yshift=-2, text=" <br>n<br>p<br>Holm",
+        align="right", showarrow=False, font={"size": 12},
+    )  # fmt: skip
     figure.update_yaxes(range=[-edge, edge], ticksuffix=" pt", nticks=7)
     said = "Too few models to compare."
     if pair:
@@ -203,8 +207,8 @@ def _features(shown: Shown) -> go.Figure:
     """Points by feature of the gold, one row a feature."""
     found = figures.by_feature(_leveled(shown))
     models = list(shown.titles)
-    most = {name: max((groups[name].n for groups in found.values() if name in groups), default=0) for name in _named(found)}
-    names = sorted(most, key=lambda name: -most[name])
+    most = {name: max(groups[name].n for groups in found.values() if name in groups) for name in figures.by_count(found)}
+    names = list(most)
     figure = go.Figure()
     for index, model in enumerate(models):
         shares = [(place, name, found[model][name]) for place, name in enumerate(names) if model in found and name in found[model]]
@@ -219,7 +223,7 @@ def _features(shown: Shown) -> go.Figure:
             hovertemplate="%{customdata[0]}: %{customdata[1]}, n=%{customdata[2]}<extra>" + shown.titles[model] + "</extra>",
         )  # fmt: skip
         legend_key(figure, shown.titles[model], colour)
-    ticks = [f"{name.replace('_', ' ')} (n={most[name]})" for name in names]
+    ticks = [f"{feature_words(name)} (n={most[name]})" for name in names]
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=ticks, range=[len(names) - 0.4, -0.6], showgrid=False)
     for place in range(1, len(names)):
         figure.add_hline(y=place - 0.5, line={"color": GRID, "width": 1})
@@ -358,13 +362,13 @@ def _leveled(shown: Shown) -> list[Result]:
     return metrics.leveled(shown.results, shown.axis)
 
 
+def feature_words(name: str) -> str:
+    return name.replace("_", " ")
+
+
 def _pair(shown: Shown) -> tuple[str, str] | None:
     models = list(shown.titles)
     return shown.pair or ((models[0], models[1]) if len(models) > 1 else None)
-
-
-def _named(found: Mapping[str, Mapping[str, Interval]]) -> dict[str, None]:
-    return dict.fromkeys(name for groups in found.values() for name in groups)
 
 
 def _counted(shown: Shown) -> dict[str, dict[Outcome, int]]:

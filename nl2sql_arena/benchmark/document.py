@@ -146,9 +146,16 @@ def _row(tag: str, cells: Sequence[str]) -> str:
 def inline(text: str) -> str:
     """Markdown's `code`, **bold** and [links](...) as HTML, all else as it is."""
     parts = re.split(r"(`[^`]+`)", text)
-    return "".join(f"<code>{escape(part[1:-1])}</code>" if part.startswith("`") and len(part) > 2 else _marked(part) for part in parts)
+    told = "".join(_code(part[1:-1]) if part.startswith("`") and len(part) > 2 else _marked(part) for part in parts)
+    return re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", told)
+
+
+def _code(text: str) -> str:
+    """A star in it is no mark."""
+    return f"<code>{escape(text).replace('*', '&#42;')}</code>"
 
 
 def _marked(text: str) -> str:
-    bold = re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", escape(text))
-    return re.sub(r"\[([^\]]+)\]\((https?://[^)\s]+)\)", r'<a href="\2">\1</a>', bold)
+    """A line breaks neither before a % nor around the `to` of an interval."""
+    together = re.sub(r"(?<=\d) (?=%)|(?<=[\d%]) (?=to [+−-]?\d)|(?<=[\d%] to) (?=[+−-]?\d)", "\u00a0", escape(text))
+    return re.sub(r"\[([^\]]+)\]\((https?://[^)\s]+)\)", r'<a href="\2">\1</a>', together)

@@ -72,6 +72,15 @@ def by_feature(results: Sequence[Result]) -> dict[str, dict[str, Interval]]:
     return {model: {name: _share(group) for name, group in metrics.by_feature(of(results, model)).items()} for model in models}
 
 
+def by_count(found: Mapping[str, Mapping[str, Interval]]) -> list[str]:
+    """The features of `by_feature`, those of the most questions first."""
+    most: dict[str, int] = {}
+    for shares in found.values():
+        for name, share in shares.items():
+            most[name] = max(most.get(name, 0), share.n)
+    return sorted(most, key=lambda name: -most[name])
+
+
 def by_database(results: Sequence[Result]) -> dict[str, ByDatabase]:
     """Model -> its accuracy with the databases as the sample."""
     found = {}
@@ -127,6 +136,11 @@ def abstentions(results: Sequence[Result], model: str) -> tuple[int, int, int, i
     hard = [r for r in mine if r.level is None]
     easy = [r for r in mine if r.level is not None]
     return sum(r.score.value == 1.0 for r in hard), len(hard), sum(r.answer.outcome == "abstained" for r in easy), len(easy)
+
+
+def p_said(p: float) -> str:
+    """A p in words; 0.000 would claim more than any test can."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def as_json(figures: Mapping[str, Mapping[str, Interval]]) -> dict[str, Any]:

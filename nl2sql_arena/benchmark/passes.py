@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from nl2sql_arena.benchmark import charts
 from nl2sql_arena.benchmark.charts import AXIS_WORDS, Caption, Row, Shown
 from nl2sql_arena.benchmark.document import Block, Points, Table, Text
-from nl2sql_arena.benchmark.figures import FEW
+from nl2sql_arena.benchmark.figures import FEW, p_said
 from nl2sql_arena.benchmark.metrics import GROUPS
 from nl2sql_arena.benchmark.scorers import REASONS
 from nl2sql_arena.errors import BadInput
@@ -101,7 +101,7 @@ def _robustness(found: Found, titles: Titles) -> tuple[Block, ...]:
     rows = tuple(
         (
             name, titles.get(model, model), str(drop["n"]), _share(drop["before"]), _share(drop["after"]), _points(drop["drop"]),
-            str(len(drop["lost"])), str(len(drop["gained"])), str(drop["unscored"]), f"{drop['p']:.3f}", f"{drop['p_holm']:.3f}",
+            str(len(drop["lost"])), str(len(drop["gained"])), str(drop["unscored"]), p_said(drop["p"]), p_said(drop["p_holm"]),
         )
         for name, each in found["slices"].items()
         for model, drop in each["models"].items()
@@ -153,11 +153,11 @@ def drops(found: Found, shown: Shown) -> go.Figure:
             x=[100 * each["drop"]["value"] for _, _, each in known], mode="markers", showlegend=False,
             y=[place + charts.offset(index, len(models), 0.66) for place, _, _ in known],
             error_x=charts.error_bars([Interval(*(each["drop"][part] for part in ("value", "low", "high", "n"))) for _, _, each in known]),
-            customdata=[[name, _points(each["drop"]), each["n"], each["p_holm"]] for _, name, each in known],
+            customdata=[[name, _points(each["drop"]), each["n"], p_said(each["p_holm"])] for _, name, each in known],
             marker={"color": colour, "size": 9, "line": {"width": 2, "color": colour}, "symbol": [
                 "circle-open" if thin else "circle" for thin in few
             ]},
-            hovertemplate="%{customdata[0]}: %{customdata[1]} points, n=%{customdata[2]}, p (Holm) %{customdata[3]:.3f}<extra>"
+            hovertemplate="%{customdata[0]}: %{customdata[1]} points, n=%{customdata[2]}, p (Holm) %{customdata[3]}<extra>"
             + shown.titles[model] + "</extra>",
         )  # fmt: skip
         charts.legend_key(figure, shown.titles[model], colour)

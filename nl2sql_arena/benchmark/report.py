@@ -11,10 +11,11 @@ from typing import Any
 from nl2sql_arena.benchmark import charts, figures, metrics, passes
 from nl2sql_arena.benchmark.charts import AXIS_WORDS, CHARTS, OUTCOME_WORDS, Shown
 from nl2sql_arena.benchmark.document import Block, Code, Document, Picture, Points, Section, Table, Text
+from nl2sql_arena.benchmark.figures import p_said
 from nl2sql_arena.benchmark.metrics import GROUPS, Metrics
 from nl2sql_arena.benchmark.passes import Found
 from nl2sql_arena.benchmark.runner import Result
-from nl2sql_arena.benchmark.runs import StoredRun
+from nl2sql_arena.benchmark.runs import Measured, StoredRun
 from nl2sql_arena.benchmark.scorers import REASONS
 from nl2sql_arena.difficulty import Axis
 from nl2sql_arena.errors import BadInput
@@ -47,6 +48,10 @@ class Told:
         return self.run.measured.titles
 
     @property
+    def names(self) -> dict[str, str]:
+        return self.run.measured.names
+
+    @property
     def is_practice(self) -> bool:
         return any(each.kind == "mini" for each in self.run.measured.contestants)
 
@@ -75,7 +80,7 @@ def report(about: Told) -> Document:
     practice = " Of practice models: it says nothing about Phi-2 or SQLCoder." if about.is_practice else ""
     unfinished = "" if about.run.complete else f" **The run was ended early:** it has {len(about.results)} answers."
     lead = f"Run `{measured.name}` of {measured.at[:10]}, {' against '.join(measured.titles.values())}.{practice}{unfinished}"
-    return Document(f"Benchmark report: {measured.dataset}, {measured.split}", lead, sections(about))
+    return Document(f"Benchmark report: {_asked_of(measured)}, {measured.split} questions", lead, sections(about))
 
 
 def sections(about: Told) -> tuple[Section, ...]:
@@ -105,7 +110,7 @@ def set_up(about: Told) -> tuple[Block, ...]:
     measured = about.run.measured
     asked = f"{measured.questions} questions" + (f" ({measured.chosen})" if measured.chosen else "")
     facts = (
-        ("questions", f"{asked} of the split `{measured.split}` of {measured.dataset}, data `{measured.dataset_hash}`"),
+        ("questions", f"{asked} of the split `{measured.split}` of {_asked_of(measured)}, data `{measured.dataset_hash}`"),
         ("databases", ", ".join(measured.databases)),
         ("scorer", f"{measured.scorer} execution match on DuckDB (docs/scoring.md)"),
         ("difficulty", f"{AXIS_WORDS[about.axis]} levels, computed from the first gold"),
@@ -129,16 +134,20 @@ def set_up(about: Told) -> tuple[Block, ...]:
     )
 
 
+def _asked_of(measured: Measured) -> str:
+    return "the sample databases" if measured.dataset == "all" else measured.dataset
+
+
 def _beams(count: int) -> str:
     return "greedy" if count == 1 else f"{count} beams"
 
 
 def by_level(about: Told) -> tuple[Block, ...]:
     found = figures.accuracy(about.results)
-    rows = tuple((about.titles[model], *(_said(groups[group]) for group in GROUPS)) for model, groups in found.items())
+    rows = tuple((about.names[model], *(_said(groups[group]) for group in GROUPS)) for model, groups in found.items())
     spread = tuple(
         (
-            about.titles[model],
+            about.names[model],
             _span(by.interval),
             str(by.databases),
             ", ".join(f"{db} {_percent(share)}" for db, share in by.shares.items()),
@@ -167,13 +176,11 @@ def pairs(about: Told) -> tuple[Block, ...]:
             (
                 group, str(each.n), str(each.both), str(each.only_a), str(each.only_b), str(each.neither),
                 f"{_points(each.difference.value)} ({_points(each.difference.low)} to {_points(each.difference.high)})" if each.n else "–",
-                f"{each.p:.3f}" if each.n else "–", f"{each.p_holm:.3f}" if each.n else "–",
+                p_said(each.p) if each.n else "–", p_said(each.p_holm) if each.n else "–",
             )
             for group, each in found.items()
         )  # fmt: skip
-        caption = (
-            f"A: {about.titles[a]}; B: {about.titles[b]}. Difference A less B in points, Newcombe's paired interval; McNemar's exact p."
-        )
+        caption = f"A: {about.names[a]}; B: {about.names[b]}. Difference A less B in points, Newcombe's paired interval; McNemar's exact p."
         blocks.append(Table(("", "n", "both right", "only A", "only B", "neither", "difference", "p", "p, Holm"), rows, caption))
     if blocks:
         blocks.insert(0, Text(HOLM))
@@ -182,11 +189,13 @@ def pairs(about: Told) -> tuple[Block, ...]:
 
 def by_feature(about: Told) -> tuple[Block, ...]:
     found = figures.by_feature(about.results)
-    names = list(dict.fromkeys(name for shares in found.values() for name in shares))
-    rows = tuple((name, *(_said(shares[name]) if name in shares else "–" for shares in found.values())) for name in names)
+    rows = tuple(
+        (charts.feature_words(name), *(_said(shares[name]) if name in shares else "–" for shares in found.values()))
+        for name in figures.by_count(found)
+    )
     return (
         _picture(about, "features"),
-        Table(("feature", *(about.titles[model] for model in found)), rows, "A question counts for every feature of its first gold."),
+        Table(("feature", *(about.names[model] for model in found)), rows, "A question counts for every feature of its first gold."),
     )
 
 
@@ -199,7 +208,7 @@ def outcomes(about: Told) -> tuple[Block, ...]:
         (words, *(str(sum(r.score.reason == reason for r in about.results if r.answer.model == model)) for model in about.metrics))
         for reason, words in reasons
     )
-    head = ("", *(about.titles[model] for model in about.metrics))
+    head = ("", *(about.names[model] for model in about.metrics))
     return (
         _picture(about, "outcomes"),
         Table(head, rows, "Answers to all questions, by how they ended."),
@@ -224,12 +233,12 @@ def further(about: Told) -> tuple[Block, ...]:
     )
     names = list(dict.fromkeys(name for each in about.metrics.values() for name in each.components))
     parts = tuple(
-        (about.titles[model], name, _said(part.precision), _said(part.recall), "–" if math.isnan(part.f1) else f"{part.f1:.2f}")
+        (about.names[model], name, _said(part.precision), _said(part.recall), "–" if math.isnan(part.f1) else f"{part.f1:.2f}")
         for model, each in about.metrics.items()
         for name, part in ((name, each.components[name]) for name in names)
     )
     return (
-        Table(("", *(about.titles[model] for model in about.metrics)), rows, "Shares with 95 % Wilson intervals."),
+        Table(("", *(about.names[model] for model in about.metrics)), rows, "Shares with 95 % Wilson intervals."),
         Table(
             ("", "clause", "precision", "recall", "F1"),
             parts,
@@ -250,7 +259,7 @@ def effort(about: Told) -> tuple[Block, ...]:
             if spent.seconds.n:
                 memory = f"{spent.peak_memory.median:.0f}" if spent.peak_memory.n else "not measured"
                 rows.append((
-                    about.titles[model], group, str(spent.seconds.n), _spread(spent.first_token_seconds), _spread(spent.seconds),
+                    about.names[model], group, str(spent.seconds.n), _spread(spent.first_token_seconds), _spread(spent.seconds),
                     f"{spent.tokens.median:.0f} ({spent.tokens.p90:.0f})", f"{spent.tokens_per_second.median:.0f}", memory,
                 ))  # fmt: skip
     head = ("", "level", "n", "first token, s", "total, s", "tokens", "tokens/s", "peak memory, MB")
@@ -265,7 +274,7 @@ def _spread(spread: metrics.Spread) -> str:
 def further_passes(about: Told) -> tuple[Block, ...]:
     """What `--variants`, `--robustness` and `--efficiency` found, where they were made."""
     blocks: list[Block] = []
-    for name, found in passes.told(about.passes, about.titles).items():
+    for name, found in passes.told(about.passes, about.names).items():
         blocks.append(Text(f"**{passes.titled(name)}**"))
         if name == "robustness":
             figure = passes.drops(about.passes[name], about.shown)
@@ -273,7 +282,7 @@ def further_passes(about: Told) -> tuple[Block, ...]:
             blocks.append(Picture(figure, said.title, said.run, said.notes))
         blocks += found
         if name == "variants":
-            blocks += passes.lucky_points(about.passes[name], about.titles)
+            blocks += passes.lucky_points(about.passes[name], about.names)
     return tuple(blocks)
 
 
@@ -287,8 +296,8 @@ def disagreements(about: Told) -> tuple[Block, ...]:
     both = [(mine[key], theirs[key]) for key in sorted(mine, key=lambda key: key[1]) if key in theirs]
     blocks: list[Block] = [Text(f"Shown are {RULE}.")]
     kinds = (
-        (f"Only {about.titles[a]} is right", (1.0, 0.0)),
-        (f"Only {about.titles[b]} is right", (0.0, 1.0)),
+        (f"Only {about.names[a]} is right", (1.0, 0.0)),
+        (f"Only {about.names[b]} is right", (0.0, 1.0)),
         ("Both are wrong", (0.0, 0.0)),
     )
     for words, values in kinds:
@@ -296,7 +305,7 @@ def disagreements(about: Told) -> tuple[Block, ...]:
         blocks.append(Text(f"**{words}**: {len(found)} of {len(both)} questions."))
         for level in LEVELS:
             for pair in [pair for pair in found if pair[0].level == level][:EXAMPLES]:
-                blocks += _example(pair, (about.titles[a], about.titles[b]))
+                blocks += _example(pair, (about.names[a], about.names[b]))
     return tuple(blocks)
 
 

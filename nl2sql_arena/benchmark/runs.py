@@ -31,6 +31,11 @@ LIBRARIES = ("torch", "transformers", "peft", "duckdb")
 SHIPPED = ROOT / "benchmarks" / "runs"
 
 
+def short(title: str) -> str:
+    """A title up to its first comma or bracket."""
+    return title.partition(",")[0].partition(" (")[0]
+
+
 @dataclass(frozen=True)
 class Contestant:
     """A model as it ran: `prompt` is the name of its prompt format, `revision` of its weights, `precision` with the device."""
@@ -73,6 +78,12 @@ class Measured:
     def titles(self) -> dict[str, str]:
         """Model -> the title to show."""
         return {each.name: each.title for each in self.contestants}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Model -> a short title for tables and menus; the whole one where two would read alike."""
+        given = {name: short(title) for name, title in self.titles.items()}
+        return {name: said if list(given.values()).count(said) == 1 else self.titles[name] for name, said in given.items()}
 
 
 @dataclass(frozen=True)

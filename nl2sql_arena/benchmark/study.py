@@ -4,7 +4,7 @@ What stands here of others are facts with their sources, in our own words; what 
 run of the real contestants says so where the run is one of practice models: no conclusion about Phi-2 or SQLCoder is drawn from those.
 """
 
-from nl2sql_arena.benchmark import figures, report
+from nl2sql_arena.benchmark import charts, figures, report
 from nl2sql_arena.benchmark.document import Block, Code, Document, Points, Section, Table, Text
 from nl2sql_arena.benchmark.report import Told
 
@@ -138,7 +138,7 @@ def study(about: Told) -> Document:
 def _abstract(about: Told) -> tuple[Block, ...]:
     measured = about.run.measured
     found = "; ".join(
-        f"{about.titles[model]} {100 * groups['all'].value:.0f} % ({100 * groups['all'].low:.0f} to {100 * groups['all'].high:.0f})"
+        f"{about.names[model]} {100 * groups['all'].value:.0f} % ({100 * groups['all'].low:.0f} to {100 * groups['all'].high:.0f})"
         for model, groups in figures.accuracy(about.results).items()
         if groups["all"].n
     )
@@ -195,8 +195,9 @@ def _analysis(about: Told) -> tuple[Block, ...]:
     for model, shares in figures.by_feature(about.results).items():
         known = sorted(((share.value, name, share) for name, share in shares.items() if share.n >= report.FEATURE_QUESTIONS), reverse=True)
         if len(known) >= 2:
-            said = [f"{name} {100 * value:.0f} % of {share.n}" for value, name, share in known]
-            blocks.append(Text(f"{about.titles[model]}: best on {', '.join(said[:3])}; worst on {', '.join(said[-3:])}."))
+            said = [f"{charts.feature_words(name)} {100 * value:.0f} % of {share.n}" for value, name, share in known]
+            some = min(3, len(said) // 2)  # none is among the best and the worst
+            blocks.append(Text(f"{about.names[model]}: best on {', '.join(said[:some])}; worst on {', '.join(said[-some:])}."))
     rule = f"Features with at least {report.FEATURE_QUESTIONS} questions, by accuracy; they overlap, and none is a cause."
     return (*blocks, *((Text(rule),) if blocks else ()), *report.disagreements(about))
 
@@ -222,15 +223,15 @@ def _conclusion(about: Told) -> tuple[Block, ...]:
         if not pair.n:
             continue
         difference = pair.difference
-        holm = f" ({pair.p_holm:.3f} after Holm over all pairs)" if len(models) > 2 else ""
-        is_settled = difference.low > 0 or difference.high < 0
+        holm = f" ({figures.p_said(pair.p_holm)} after Holm over all pairs)" if len(models) > 2 else ""
+        is_settled = (difference.low > 0 or difference.high < 0) and pair.p_holm < 0.05
         better, worse = (a, b) if difference.value > 0 else (b, a)
-        words = f"{about.titles[better]} has more questions right than {about.titles[worse]}" if is_settled else (
-            f"{about.titles[a]} and {about.titles[b]} are not told apart"
+        words = f"{about.names[better]} has more questions right than {about.names[worse]}" if is_settled else (
+            f"{about.names[a]} and {about.names[b]} are not told apart"
         )  # fmt: skip
         blocks.append(Text(
             f"{words}: {100 * difference.value:+.1f} points ({100 * difference.low:+.1f} to {100 * difference.high:+.1f}), A less B, n={pair.n}, "
-            f"McNemar's exact p {pair.p:.3f}{holm}. On these databases, prompts and precisions; another database may turn it."
+            f"McNemar's exact p {figures.p_said(pair.p)}{holm}. On these databases, prompts and precisions; another database may turn it."
         ))  # fmt: skip
     return tuple(blocks) or (Text("One contestant alone: there is nothing to conclude about a comparison."),)
 

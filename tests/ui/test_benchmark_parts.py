@@ -90,6 +90,15 @@ def test_a_page_outside_is_the_nearest(page, at, count):
     assert page_of([], 3) == ([], 0, 1)
 
 
+def test_a_run_opens_on_the_pages_own_pair_where_it_has_it():
+    bench = Bench()
+    bench.show(run_of([result(name, 1, True) for name in "abc"]), ("c", "b"))
+    assert (bench.view.a, bench.view.b) == ("c", "b")
+    bench = Bench()
+    bench.show(run_of([result(name, 1, True) for name in "abc"]), ("c", "z"))
+    assert (bench.view.a, bench.view.b) == ("c", "a")
+
+
 def test_another_run_keeps_the_pair_that_it_has_and_forgets_filters():
     bench = Bench()
     bench.show(RUN)
@@ -363,9 +372,11 @@ def test_what_further_passes_found_is_shown_with_its_questions_and_waits_for_an_
     runs.keep_passes(path, found_by_passes("a"))
     sent = tab.on_select(*CHOICE, VISIT)
     assert sent[further.box]["visible"]
-    assert "25 % (10 to 90) of 4" in sent[further.variants]
+    assert "25\u00a0% (10\u00a0to\u00a090) of 4" in sent[further.variants]
     assert "12 repeats" in sent[further.efficiency]
-    assert "+25.0 (-10.0 to +50.0)" in sent[further.robustness]
+    assert "a typo for every eight words" in sent[further.robustness]
+    assert "<table" not in sent[further.robustness], "its rows are the chart's numbers"
+    assert "0.25" in sent[further.chart.numbers]
     assert 'data-key="shop/shop-1"' in sent[further.luck]
     assert "Title of a: seed 1: the same table, seed 2: other rows" in sent[further.luck]
     assert charts.caption(sent[further.chart.plot]).title == "Drop in accuracy in other guises"

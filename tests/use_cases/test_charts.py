@@ -102,7 +102,8 @@ def test_a_paired_difference_has_its_interval_its_n_and_its_p() -> None:
     results = [result("a", n, n < 8) for n in range(10)] + [result("b", n, n < 1) for n in range(10)]
     figure = CHARTS["paired"].figure(shown(results))
     data = figure.to_plotly_json()
-    assert data["layout"]["xaxis"]["ticktext"][0] == "all<br>n=10<br>p=.016<br>Holm .016"
+    assert data["layout"]["xaxis"]["ticktext"][0] == "all<br>10<br>.016<br>.016"
+    assert [each["text"] for each in data["layout"]["annotations"]][-1] == " <br>n<br>p<br>Holm", "what the lines are"
     point = next(each for each in data["data"] if each.get("y"))
     assert [round(each, 6) for each in point["y"]] == [70.0]
     turned = CHARTS["paired"].figure(shown(results, pair=("b", "a"))).to_plotly_json()["data"]

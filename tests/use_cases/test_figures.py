@@ -93,3 +93,15 @@ def test_a_p_among_several_pairs_is_raised_after_holm_for_all_and_for_levels_apa
     turned = figures.paired(results, "c", "a", among=["a", "b", "c"])["all"]
     assert turned.p_holm == raised["a", "c"]
     assert found["a", "b"]["easy"].p_holm == raised["a", "b"], "all are easy: levels without a question are not counted"
+
+
+def test_a_p_of_nothing_is_never_said() -> None:
+    assert [figures.p_said(p) for p in (1.0, 0.0484, 0.001, 0.00099, 0.0)] == ["1.000", "0.048", "0.001", "<0.001", "<0.001"]
+
+
+def test_features_stand_by_how_many_questions_have_them() -> None:
+    results = leveled([result("a", 1, True, HARD), result("a", 2, False, HARD), result("a", 3, True, CTE)], "spider")
+    shares = figures.by_feature(results)
+    counts = [shares["a"][name].n for name in figures.by_count(shares)]
+    assert counts == sorted(counts, reverse=True)
+    assert set(counts) == {1, 2}

@@ -10,6 +10,7 @@ from nl2sql_arena.benchmark import figures, runner, runs
 from nl2sql_arena.benchmark.runs import KEPT_ROWS, Measured
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.services import Services
+from tests.use_cases import judged
 from tests.use_cases.scripted_models import LEFT, RIGHT
 
 
@@ -97,3 +98,10 @@ def test_a_run_is_given_away_without_the_answers_to_a_question_and_without_a_tor
     first, *rows = map(json.loads, runs.text(path, lambda example: example == hidden).splitlines())
     assert first["name"] == about.name
     assert [row["example"]["id"] for row in rows] == [each.example.id for each in results if each.example.id != hidden.id]
+
+
+def test_short_names_never_read_alike() -> None:
+    measured = judged.stored(*(judged.result(name, 1, True) for name in "abc")).measured
+    titles = ("Phi-2 SQL (ours)", "SQLCoder-7B-2, schema-first prompt (Defog)", "SQLCoder-7B-2 (Defog)")
+    told = tuple(replace(each, title=title) for each, title in zip(measured.contestants, titles, strict=True))
+    assert list(replace(measured, contestants=told).names.values()) == ["Phi-2 SQL", *titles[1:]]

@@ -45,7 +45,7 @@ class Browser:
     def offer(self, run: StoredRun, bench: Bench) -> Update:
         """What the filters offer of a run, and what they are set to."""
         view, wanted = bench.view, bench.view.wanted
-        names = [(html.short(title), name) for name, title in run.measured.titles.items()]
+        names = [(said, name) for name, said in run.measured.names.items()]
         every = questions.grouped(run.results, view.axis)
         return {
             self.a: gr.update(choices=names, value=view.a or None),
@@ -72,7 +72,7 @@ class Browser:
         said = f"{first} to {first + len(shown) - 1} of {len(found)} questions" if found else "No question is like that"
         left_out = "; one is left out until you have voted on it in the arena" if len(seen) < len(every) else ""
         return {
-            self.listing: html.listing(shown, run.measured.titles, {view.a: "A", view.b: "B"}) if found else "",
+            self.listing: html.listing(shown, run.measured.names, {view.a: "A", view.b: "B"}) if found else "",
             self.where: f'<p class="rows" role="status">{said}{left_out}.</p>',
             self.back: gr.update(interactive=at > 0),
             self.on: gr.update(interactive=at + 1 < pages),

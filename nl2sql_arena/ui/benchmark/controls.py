@@ -220,7 +220,7 @@ class Controls:
             word = "Cancelling" if session.bench.stop.is_set() else "Running"
             update: Update = {self.progress: html.bar(len(run.results), live.total, live.seconds, word, live.left, said)}
             if drawn < 0:
-                session.bench.show(run)
+                session.bench.show(run, self.common.profile.pair)
                 update |= self.show(session)
             elif len(run.results) > drawn and time.monotonic() - drawn_at > REFRESH:
                 session.bench.run = run
@@ -237,7 +237,7 @@ class Controls:
         run, is_cancelled = live.run(), session.bench.stop.is_set()
         if run is not None:
             if session.bench.run is None or session.bench.run.measured.name != run.measured.name:
-                session.bench.show(run)
+                session.bench.show(run, self.common.profile.pair)
             session.bench.run = run
         if live.failure:
             return render.note(live.failure, "bad")

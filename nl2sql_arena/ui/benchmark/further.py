@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import gradio as gr
 
 from nl2sql_arena.benchmark import passes, runs
+from nl2sql_arena.benchmark.document import Table
 from nl2sql_arena.benchmark.passes import Found
 from nl2sql_arena.benchmark.runs import StoredRun
 from nl2sql_arena.errors import BadInput
@@ -19,7 +20,7 @@ CHART = "robustness"
 
 
 class Further:
-    """Tables for each pass that was made, and the drops of the guises as a chart. The passes themselves are made by `bench run`."""
+    """What each pass that was made has found: tables, and the drops of the guises as a chart. `bench run` makes the passes."""
 
     def __init__(self, common: Common, pictures: Pictures) -> None:
         self.common = common
@@ -41,7 +42,7 @@ class Further:
         run = session.bench.run
         try:
             found = self._found(run)
-            told = passes.told(found, run.measured.titles) if run else {}
+            told = passes.told(found, run.measured.names) if run else {}
         except BadInput as problem:
             return self._nothing(render.note(str(problem), "warn"))
         if run is None or not told:
@@ -49,7 +50,9 @@ class Further:
         if len(seen(session, run).results) < len(run.results):  # its figures cannot be taken out of theirs
             return self._nothing(render.note(WAITS))
         titles = {name: html.pass_title(passes.titled(name)) for name in told}
-        update: Update = {part: titles[name] + html.blocks(told[name], name) if name in told else "" for name, part in self.tables.items()}
+        # The rows of a pass that has a chart are among the chart's numbers, a click away; a phone has no room for both.
+        kept = {name: [block for block in each if name != CHART or not isinstance(block, Table)] for name, each in told.items()}
+        update: Update = {part: titles[name] + html.blocks(kept[name], name) if name in told else "" for name, part in self.tables.items()}
         update |= {self.box: gr.update(visible=True), self.said: "", self.drops: gr.update(visible=CHART in told)}
         update[self.luck] = html.matched_by_luck(passes.lucky(found["variants"]), run) if "variants" in told else ""
         if CHART in told:

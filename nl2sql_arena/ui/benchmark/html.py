@@ -51,7 +51,7 @@ def head(run: StoredRun, live: bool) -> str:
     asked = f"{about.questions} {about.split} questions" + (f", {about.chosen}," if about.chosen else "")
     left_out = f" {about.unasked} more questions are not asked, since no gold of theirs runs here." if about.unasked else ""
     libraries = ", ".join(f"{name} {number}" for name, number in about.libraries.items())
-    who = "; ".join(f"{short(each.title)} (prompt {each.prompt}, {_runs_as(each)})" for each in about.contestants)
+    who = "; ".join(f"{about.names[each.name]} (prompt {each.prompt}, {_runs_as(each)})" for each in about.contestants)
     facts = [
         f"{who}.",
         f"{asked} on {databases}; data {about.dataset_hash}; {about.scorer} execution match.{left_out}"
@@ -71,11 +71,12 @@ def contestants(run: StoredRun, is_ours: bool) -> str:
 
 
 def _contestant(run: StoredRun, each: Contestant) -> str:
+    name = run.measured.names[each.name]
     share = figures.accuracy(run.results).get(each.name, {}).get("all")
     by = figures.by_database(run.results).get(each.name)
     right, hard, wrongly, easy = figures.abstentions(run.results, each.name)
     cells = [
-        f"<strong>{escape(each.title)}</strong><small>{KINDS[each.kind]}</small>",
+        f"<strong>{escape(name)}</strong><small>{escape(_rest(each.title, name))}{KINDS[each.kind]}</small>",
         f"{share.value:.1%}<small>n={share.n}</small>" if share and share.n else "–",
         _bounds(share) if share and share.n else "–",
         _bounds(by.interval) if by and by.databases > 1 else "none: too few",
@@ -85,6 +86,12 @@ def _contestant(run: StoredRun, each: Contestant) -> str:
         escape(each.revision),
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _rest(title: str, name: str) -> str:
+    """What a title says beyond its short form, before something else."""
+    more = title.removeprefix(name).strip(" ,()")
+    return f"{more}; " if more else ""
 
 
 def _runs_as(each: Contestant) -> str:
@@ -100,11 +107,6 @@ def moment(at: str) -> str:
     """`28 November 2026, 03:43 UTC` of an ISO 8601 time in UTC."""
     when = datetime.fromisoformat(at)
     return f"{when.day} {when:%B %Y, %H:%M} UTC"
-
-
-def short(title: str) -> str:
-    """A title up to its first comma or bracket, for menus and column heads."""
-    return title.partition(",")[0].partition(" (")[0]
 
 
 def duration(seconds: float) -> str:
@@ -154,7 +156,7 @@ def _block(block: Block, label: str) -> str:
 def matched_by_luck(named: Mapping[tuple[str, str], Sequence[tuple[str, str]]], run: StoredRun) -> str:
     """The questions of `passes.lucky`, each of which opens, one click away."""
     asked = {(each.example.db, each.example.id): each.example for each in run.results}
-    names = {name: short(title) for name, title in run.measured.titles.items()}
+    names = run.measured.names
     rows = "".join(
         f"<tr>{_opener(asked[key])}<td>{'<br>'.join(escape(f'{names.get(model, model)}: {why}') for model, why in models)}</td></tr>"
         for key, models in named.items()
@@ -204,20 +206,18 @@ def _caveats(about: Measured, is_ours: bool) -> str:
     return f'<details class="caveats" open><summary>What these figures cannot show</summary><ul>{items}</ul></details>'
 
 
-def listing(questions: Sequence[Question], titles: Mapping[str, str], letters: Mapping[str, str]) -> str:
-    """One row a question, one column a contestant; `letters` marks A and B."""
+def listing(questions: Sequence[Question], names: Mapping[str, str], letters: Mapping[str, str]) -> str:
+    """One row a question, one column a contestant; `names` are short titles, `letters` marks A and B."""
     marks = {name: f'<b class="side-{letter.lower()}">{letter}</b> ' for name, letter in letters.items()}
-    models = "".join(f'<th scope="col">{marks.get(name, "")}{escape(short(title))}</th>' for name, title in titles.items())
+    models = "".join(f'<th scope="col">{marks.get(name, "")}{escape(said)}</th>' for name, said in names.items())
     head_ = f'<th scope="col">Question</th>{models}<th scope="col">Level</th>'
-    body = "".join(_listed(each, titles, letters) for each in questions)
+    body = "".join(_listed(each, names, letters) for each in questions)
     return grid(head_, body, "Questions and verdicts")
 
 
-def _listed(question: Question, titles: Mapping[str, str], letters: Mapping[str, str]) -> str:
+def _listed(question: Question, names: Mapping[str, str], letters: Mapping[str, str]) -> str:
     example = question.example
-    cells = "".join(
-        verdict(question.results.get(name), f"{letters.get(name, '')} {short(title)}".strip()) for name, title in titles.items()
-    )
+    cells = "".join(verdict(question.results.get(name), f"{letters.get(name, '')} {said}".strip()) for name, said in names.items())
     ends = f'<td data-of="Level">{question.level or UNANSWERABLE}</td>'
     return f"<tr>{_opener(example)}{cells}{ends}</tr>"
 
@@ -301,12 +301,12 @@ def changes(found: Sequence[Change], before: Measured, after: Measured) -> str:
 
 def _change(each: Change, of: int, before: Measured, after: Measured) -> str:
     paired, difference = each.paired, each.paired.difference
-    holm = f", {paired.p_holm:.3f} after Holm over {of} contestants" if of > 1 else ""
+    holm = f", {figures.p_said(paired.p_holm)} after Holm over {of} contestants" if of > 1 else ""
     name = after.titles[each.after]
     title = name if each.before == each.after else f"{name} against {before.titles[each.before]}"
     said = (
         f"{100 * difference.value:+.1f} points (95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}) on {paired.n} "
-        f"answerable questions; McNemar's exact p = {paired.p:.3f}{holm}. Right only now: {paired.only_a}; "
+        f"answerable questions; McNemar's exact p {figures.p_said(paired.p)}{holm}. Right only now: {paired.only_a}; "
         f"right only before: {paired.only_b}."
         if paired.n
         else "No answerable question was scored in both."

@@ -8,7 +8,7 @@ from nl2sql_arena.benchmark import changes, runs
 from nl2sql_arena.benchmark.runs import Measured, StoredRun
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.services import Services
-from nl2sql_arena.ui.benchmark.html import moment, short
+from nl2sql_arena.ui.benchmark.html import moment
 
 KEPT = 8
 """Runs that stay in memory, the last read."""
@@ -68,7 +68,7 @@ class Shelf:
         return [(self._label(each), each.name) for each in self.listed() if changes.comparable(each, about)]
 
     def _label(self, about: Measured, at_work: str = "") -> str:
-        who = ", ".join(map(short, about.titles.values()))
+        who = ", ".join(about.names.values())
         which = "quick sample, " if about.chosen.startswith("a sample") else f"{about.chosen}, " if about.chosen else ""
         unfinished = "" if self._whole(about) else ", at work" if about.name == at_work else ", unfinished"
         return f"{moment(about.at)}: {which}{about.questions} {about.split} questions, {who}{unfinished}"

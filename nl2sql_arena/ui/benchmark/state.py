@@ -58,9 +58,10 @@ class Bench:
     def begin(self, plan: Plan) -> None:
         self.stop, self.plan = threading.Event(), plan
 
-    def show(self, run: StoredRun | None) -> None:
-        """Look at a run, from the start; the first two contestants are A and B unless those before are in it too."""
+    def show(self, run: StoredRun | None, pair: Sequence[str] = ()) -> None:
+        """Look at a run, from the start. A and B stay who they were where they are in it; else they are of the `pair`, else the first."""
         names = [each.name for each in run.measured.contestants] if run else []
+        names.sort(key=lambda name: pair.index(name) if name in pair else len(pair))
         a = self.view.a if self.view.a in names else next(iter(names), "")
         b = self.view.b if self.view.b in names and self.view.b != a else next((name for name in names if name != a), "")
         self.run, self.view, self.opened = run, View(self.view.axis, self.view.chart, a, b), ""

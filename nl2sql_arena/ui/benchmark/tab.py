@@ -90,7 +90,7 @@ class BenchmarkTab:
         session = self.common.session(request)
         try:
             if session.bench.run is None and not session.bench.at_work:
-                session.bench.show(self.common.shelf.latest())
+                session.bench.show(self.common.shelf.latest(), self.common.profile.pair)
         except ArenaError as problem:
             return {self.controls.progress: render.note(str(problem), "bad")}
         return self.show(session) | {self.controls.estimate: self.controls.estimated(models, databases, split)}
@@ -100,7 +100,7 @@ class BenchmarkTab:
         try:
             if session.bench.at_work:
                 raise BadInput(AT_WORK)
-            session.bench.show(self.common.shelf.get(name))
+            session.bench.show(self.common.shelf.get(name), self.common.profile.pair)
         except ArenaError as problem:
             return {self.controls.progress: render.note(str(problem), "bad")}
         said = {self.controls.progress: "", self.controls.estimate: self.controls.estimated(models, databases, split)}

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from nl2sql_arena.benchmark.runs import short
 from nl2sql_arena.types import Interval, ModelCard
-from nl2sql_arena.ui.benchmark.html import short
 
 FLAGS = {
     "too_fast": "too fast",
