@@ -241,16 +241,16 @@ def _bench_runs(options: argparse.Namespace) -> None:
 
 
 def _bench_report(options: argparse.Namespace) -> None:
-    from nl2sql_arena.benchmark import document, metrics, report, runs, study
+    from nl2sql_arena.benchmark import document, metrics, report, runs, study, verify
 
     out: Path | None = options.out
     if out and out.suffix not in (".html", ".md"):
         raise BadInput(f"--out {out} is neither .html nor .md; name a file of one of them.")
     run = _kept(options, options.run)
     with opened_services(options) as services:
-        about = report.told(
-            run, options.axis, _clauses(services, metrics.queries(run.results)), runs.read_passes(run.path) if run.path else {}
-        )
+        checks = verify.read(services.settings.data / verify.FILE, verify.SHIPPED)
+        found = runs.read_passes(run.path) if run.path else {}
+        about = report.told(run, options.axis, _clauses(services, metrics.queries(run.results)), found, checks)
     if options.json:
         show(json.dumps(report.as_json(about), ensure_ascii=False, indent=1))
         return

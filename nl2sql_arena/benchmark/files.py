@@ -192,6 +192,8 @@ FIELDS: tuple[tuple[str, frozenset[str]], ...] = (
 def recognised(path: Path) -> tuple[str, Path]:
     """Which loader reads a path, and the file of a folder that is meant. Raises BadInput."""
     file = next((path / name for name in FILES if (path / name).is_file()), path) if path.is_dir() else path
+    if not file.exists():
+        raise BadInput(f"There is no {path}; name a file of questions with golds, or a sample database.")
     if not file.is_file():
         raise BadInput(f"{path} holds no {', '.join(FILES)}; name a file of questions with golds, or a sample database.")
     if file.suffix in (".txt", ".sql"):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nl2sql_arena.benchmark import charts, figures, metrics, passes
+from nl2sql_arena.benchmark import charts, figures, metrics, passes, verify
 from nl2sql_arena.benchmark.charts import AXIS_WORDS, CHARTS, OUTCOME_WORDS, Shown
 from nl2sql_arena.benchmark.document import Block, Code, Document, Picture, Points, Section, Table, Text
 from nl2sql_arena.benchmark.figures import p_said
@@ -17,6 +17,7 @@ from nl2sql_arena.benchmark.passes import Found
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.benchmark.runs import Measured, StoredRun
 from nl2sql_arena.benchmark.scorers import REASONS
+from nl2sql_arena.benchmark.verify import Check
 from nl2sql_arena.difficulty import Axis
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.types import LEVELS, Interval
@@ -42,6 +43,8 @@ class Told:
     results: tuple[Result, ...]
     metrics: Mapping[str, Metrics]
     passes: Mapping[str, Found]
+    checks: Sequence[Check] = ()
+    """What was published of real contestants against their weights."""
 
     @property
     def titles(self) -> dict[str, str]:
@@ -60,8 +63,8 @@ class Told:
         return charts.shown(self.run.measured, self.run.results, self.axis, stored=True)
 
 
-def told(run: StoredRun, axis: Axis, read: metrics.Read, found: Mapping[str, Found]) -> Told:
-    """`read` has the clauses of `metrics.queries(run.results)`, `found` what passes over the run have found.
+def told(run: StoredRun, axis: Axis, read: metrics.Read, found: Mapping[str, Found], checks: Sequence[Check] = ()) -> Told:
+    """`read` has the clauses of `metrics.queries(run.results)`, `found` what passes over the run have found, `checks` see `verify.read`.
 
     Raises BadInput for a run that mixes real models and minis, or has no answer.
     """
@@ -71,7 +74,7 @@ def told(run: StoredRun, axis: Axis, read: metrics.Read, found: Mapping[str, Fou
     if not run.results:
         raise BadInput(f"The run {run.measured.name} has no answer yet; run it again and then report.")
     results = tuple(metrics.leveled(run.results, axis))
-    return Told(run, axis, results, metrics.measure(results, read), found)
+    return Told(run, axis, results, metrics.measure(results, read), found, checks)
 
 
 def report(about: Told) -> Document:
@@ -329,6 +332,11 @@ def limits(about: Told) -> tuple[Block, ...]:
     ]
     if measured.split == "dev":
         said.append("`dev` questions are for development: figures to publish come from `test`.")
+    said += [
+        f"{each.title}, weights {each.revision}: {verify.told(each.name, each.revision, about.checks)}."
+        for each in measured.contestants
+        if each.kind == "real"
+    ]
     if about.is_practice:
         said.append("These are practice models of a few million parameters. Nothing here is about Phi-2 or SQLCoder.")
     return (Points(tuple(said)),)

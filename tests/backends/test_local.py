@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from huggingface_hub.utils import tqdm as hub_bar
 from transformers import AutoModelForCausalLM
 
 from nl2sql_arena import backends, settings
-from nl2sql_arena.backends.local import NOT_FINITE, Local, choose
+from nl2sql_arena.backends.local import NOT_FINITE, Local, choose, decoding
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import BadCard, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
@@ -405,3 +406,19 @@ def test_a_missing_package_is_named(models: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("nl2sql_arena.backends.local.loading.find_spec", lambda name: None)
     with pytest.raises(ModelUnavailable, match="pip install bitsandbytes"):
         load(models, "phi", precision="nf4")
+
+
+def test_keys_and_values_go_under_the_name_that_the_model_s_version_of_transformers_has() -> None:
+    class Until523:
+        def forward(self, input_ids: Any, past_key_values: Any = None) -> None: ...
+
+    class From524:
+        def forward(self, input_ids: Any, cache: Any = None) -> None: ...
+
+    class Adapted:
+        def forward(self, *args: Any, **kwargs: Any) -> None: ...
+
+        def get_base_model(self) -> From524:
+            return From524()
+
+    assert [decoding._cache_name(each()) for each in (Until523, From524, Adapted)] == ["past_key_values", "cache", "cache"]

@@ -189,7 +189,7 @@ def test_our_own_lines_ask_sample_databases_or_files_beside_them(tmp_path: Path,
         ("a.jsonl", '{"question": "?", "gold_sql": [1]}', "row 1 has a gold_sql that is not a list of queries"),
         ("a.jsonl", '{"id": 1, "question": "?", "gold_sql": []}\n{"id": 1, "question": "!", "gold_sql": []}', "holds the id 1 twice"),
         ("a.jsonl", "{", "line 1 is not JSON"),
-        ("nothing", None, "holds no dev.json"),
+        ("nothing.csv", None, "There is no "),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, sandbox: Sandbox, name: str, content: Any, said: str) -> None:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from nl2sql_arena import cli
-from nl2sql_arena.benchmark import document, figures, metrics, report, runner, runs, study
+from nl2sql_arena.benchmark import document, figures, metrics, report, runner, runs, study, verify
 from nl2sql_arena.benchmark.document import Code, Document, Picture, Points, Section, Table, Text
 from nl2sql_arena.benchmark.report import Told
 from nl2sql_arena.benchmark.runs import StoredRun
@@ -38,6 +38,18 @@ def run(shared: Services, tmp_path_factory: pytest.TempPathFactory) -> StoredRun
 @pytest.fixture(scope="module")
 def about(shared: Services, run: StoredRun) -> Told:
     return report.told(run, "spider", shared.clauses(metrics.queries(run.results)), {})
+
+
+def test_a_report_says_of_each_real_contestant_whether_its_weights_were_verified(about: Told) -> None:
+    measured = about.run.measured
+    assert not any(verify.UNVERIFIED in each for block in report.limits(about) if isinstance(block, Points) for each in block.items)
+    contestants = tuple(replace(each, kind="real") if each.name == LEFT else each for each in measured.contestants)
+    real = replace(about, run=replace(about.run, measured=replace(measured, contestants=contestants)))
+    (points,) = report.limits(real)
+    assert isinstance(points, Points)
+    left = next(each for each in contestants if each.name == LEFT)
+    assert f"{left.title}, weights {left.revision}: {verify.UNVERIFIED}." in points.items
+    assert sum(verify.UNVERIFIED in each for each in points.items) == 1
 
 
 def test_markdown_keeps_what_is_marked_and_leaves_pictures_out() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ class Local:
         """Of the base as its configuration states it, whatever its weights are packed into; 0 is not counted."""
         self._model, self._tokenizer, self._plan = model, tokenizer, plan
         self._eos = _eos_ids(model, tokenizer)
+        self._cache_name = _cache_name(model)
         self._weight_bytes: int = sum(weights.nbytes for weights in (*model.parameters(), *model.buffers()))
         self._prefixes: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
         self._lock = threading.Lock()
@@ -183,7 +185,7 @@ class Local:
         if not mask.all():  # without a mask torch has a faster attention
             positions = (mask.cumsum(1) - 1).clip(min=0)[:, -width:]
             inputs |= {"attention_mask": self._tensor(mask), "position_ids": self._tensor(positions)}
-        scores = self._model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
+        scores = self._model(**inputs, **{self._cache_name: cache}, use_cache=True, logits_to_keep=1).logits[:, -1]
         best, tokens = scores.max(-1)
         return list(zip(best.tolist(), tokens.tolist(), strict=True)), mask
 
@@ -266,6 +268,12 @@ def _free_bytes(device: str) -> int:
         free, _ = torch.cuda.mem_get_info()
         return int(free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated())
     return int(psutil.virtual_memory().available)
+
+
+def _cache_name(model: Any) -> str:
+    """The name of the argument with the keys and values: `cache` from transformers 5.24 on, where the older one ends with 5.40."""
+    whole = model.get_base_model() if hasattr(model, "get_base_model") else model  # an adapter's own forward names nothing
+    return "cache" if "cache" in signature(whole.forward).parameters else "past_key_values"
 
 
 def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
