@@ -10,7 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
 
 from nl2sql_arena.errors import ArenaError, BadInput
-from nl2sql_arena.settings import Settings, from_command_line, instead_of_home, is_windows
+from nl2sql_arena.settings import Settings, from_command_line, instead_of_home, is_windows, secret
 
 
 def main(settings: Settings | None = None) -> None:
@@ -32,15 +32,19 @@ def serve(settings: Settings) -> None:
 
     from nl2sql_arena.services import choose_profile, open_services, read_copy, without_loading
     from nl2sql_arena.ui import build_app, launch_options
+    from nl2sql_arena.votes.study import SECRET_VARIABLE, load, under
+    from nl2sql_arena.votes.study import opened as at
 
     def announce(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
     port = free_port(settings.host, settings.port)  # before anything is loaded, which may take long
-    services = open_services(settings)
+    study = load(settings.study) if settings.study else None
+    services = open_services(under(study, settings) if study else settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # how a container is told to end: what follows `finally` is done first
     try:
         read_copy(services, announce)
+        opened = at(study, services.databases, secret(SECRET_VARIABLE)) if study else None
         for database in services.databases.values():
             database.schema()
         device = hardware.detect()
@@ -48,7 +52,7 @@ def serve(settings: Settings) -> None:
         profile = choose_profile(services, device.has_gpu, device.name, announce)
         if device.zero_gpu:
             profile = without_loading(services, profile)
-        demo = build_app(services, profile, concurrency=device.concurrency, streams=not device.zero_gpu)
+        demo = build_app(services, profile, concurrency=device.concurrency, streams=not device.zero_gpu, study=opened)
         try:
             demo.launch(server_name=settings.host, server_port=port, quiet=True, prevent_thread_lock=True, **launch_options())
         except OSError as problem:

@@ -16,11 +16,16 @@ from nl2sql_arena.ui.arena import ArenaTab
 from nl2sql_arena.ui.benchmark.tab import BenchmarkTab
 from nl2sql_arena.ui.by_hand import ByHand
 from nl2sql_arena.ui.sessions import Sessions
+from nl2sql_arena.ui.study import StudyTab
+from nl2sql_arena.ui.study_progress import ProgressTab
 from nl2sql_arena.ui.votes.tab import VotesTab
 from nl2sql_arena.votes.limits import Limits
+from nl2sql_arena.votes.study import Opened
 
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 NO_MODEL = "Databases, SQL of your own, votes and stored runs work without one."
+ENTRIES_PER_HOUR = 30
+"""How many codes and secrets of a study one page may try."""
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
 
 
@@ -52,8 +57,10 @@ def _arena(page: Page) -> ArenaTab | None:
     return ArenaTab(page.services, page.profile, page.sessions, page.concurrency, page.streams)
 
 
-def build_app(services: Services, profile: Profile, concurrency: int = 4, streams: bool = True) -> gr.Blocks:
-    """The whole page; `streams` is off where a GPU decorator runs the models in another process."""
+def build_app(services: Services, profile: Profile, concurrency: int = 4, streams: bool = True, study: Opened | None = None) -> gr.Blocks:
+    """The whole page; `streams` is off where a GPU decorator runs the models in another process. With a `study` there is only that."""
+    if study:
+        return _study(services, profile, concurrency, study)
     limits = Limits({"ask": services.settings.asks_per_hour, "vote": services.settings.votes_per_hour})
     page = Page(services, profile, Sessions(limits), concurrency, streams)
 
@@ -73,6 +80,30 @@ def build_app(services: Services, profile: Profile, concurrency: int = 4, stream
             bench.connect(arena, tabs)
         if arena:
             arena.ballot.visitor.connect(demo)
+        demo.unload(closed)
+    demo.queue(max_size=50)
+    return demo
+
+
+def _study(services: Services, profile: Profile, concurrency: int, study: Opened) -> gr.Blocks:
+    """The page of a study, which tells nothing of its contestants but whether they are practice models."""
+    limits = Limits({"ask": services.settings.asks_per_hour, "vote": services.settings.votes_per_hour, "enter": ENTRIES_PER_HOUR})
+    sessions = Sessions(limits)
+
+    def closed(request: gr.Request) -> None:
+        sessions.of(request.session_hash).close()
+
+    with gr.Blocks(title=study.study.title, fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
+        practice = "" if profile.kind == "real" else '<p class="banner practice"><b>Practice models</b> answer here.</p>'
+        lost = f'<p class="banner practice">{escape(_kept(services).strip())}</p>' if _kept(services) else ""
+        lead = '<p class="lead">A study with NL2SQL Arena: one question, two answers. Which is better?</p>'
+        gr.HTML(f"<header><h1>{escape(study.study.title)}</h1>{lead}{practice}{lost}</header>", elem_id="header")
+        with gr.Tabs():
+            with gr.Tab("Study", id="study"):
+                tab = StudyTab(services, profile, sessions, study, concurrency)
+            with gr.Tab("For the researcher", id="researcher"):
+                ProgressTab(services, sessions, study)
+        tab.connect(demo)
         demo.unload(closed)
     demo.queue(max_size=50)
     return demo

@@ -12,15 +12,18 @@ import re
 import secrets
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.prompts import question_key
-from nl2sql_arena.settings import QUESTION_CHARS
+from nl2sql_arena.settings import QUESTION_CHARS, Settings
 from nl2sql_arena.votes.voters import SYMBOLS, as_kept
 from nl2sql_arena.votes.voters import voter as voter_of
+
+if TYPE_CHECKING:  # DuckDB is loaded by the commands that need it
+    from nl2sql_arena.database import Database
 
 FORMAT = 1
 """Of the text that is hashed."""
@@ -202,6 +205,30 @@ def read(text: str, place: str = "study.toml") -> Study:
     table.end()
     _check(study, table)
     return study
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A study with the text of each of its questions, and the hash of the secret that opens the researcher's page; empty: none does."""
+
+    study: Study
+    texts: Mapping[Key, str]
+    key: str
+
+
+def opened(study: Study, databases: "Mapping[str, Database]", plain: str = "") -> Opened:
+    """The study on these databases; `plain` is the environment's secret. Raises BadInput for a question or secret that cannot be used."""
+    known = {name: {each.id: each.question for each in database.examples()} for name, database in databases.items()}
+    return Opened(study, resolved(study, known), key_of(study, plain))
+
+
+def under(study: Study, settings: Settings) -> Settings:
+    """The settings with the study's contestants. Raises BadInput where others are asked for."""
+    if settings.chosen_models and set(settings.chosen_models) != set(study.models):
+        raise BadInput(
+            f"ARENA_MODELS is {','.join(settings.chosen_models)}, but the study compares {','.join(study.models)}; leave it out."
+        )
+    return replace(settings, chosen_models=study.models)
 
 
 def resolved(study: Study, known: Mapping[str, Mapping[str, str]]) -> dict[Key, str]:

@@ -16,7 +16,7 @@ from nl2sql_arena.votes.exports import pseudonym
 from nl2sql_arena.votes.flags import seconds_between
 from nl2sql_arena.votes.meter import Meter, Readings, readings, sentence
 from nl2sql_arena.votes.reading import ballot
-from nl2sql_arena.votes.study import Key, Study
+from nl2sql_arena.votes.study import Key, Seat, Study
 
 Row = Mapping[str, Any]
 CLOSED = ("vote", "skip", "cant_tell")
@@ -49,7 +49,7 @@ def counts(rows: Iterable[Row]) -> Counter[Key]:
 
 def ballots(rows: Iterable[Row], cards: Mapping[str, ModelCard]) -> list[Ballot]:
     """The votes that stand, as statistics read them."""
-    return [ballot({**row, "flags": ()}, cards) for row in votes(rows)]
+    return [ballot({**row, "flags": (), "audit": "", "guess": ""}, cards) for row in votes(rows)]
 
 
 def race(rows: Sequence[Row], cards: Mapping[str, ModelCard]) -> Readings | None:
@@ -73,6 +73,11 @@ def ended(study: Study, rows: Sequence[Row], cards: Mapping[str, ModelCard]) -> 
     if study.stopping.rule == "settled" and (found := race(rows, cards)):
         return "settled" if (found.voters if study.stopping.counting == "voters" else found.votes).settled else ""
     return ""
+
+
+def is_full(seat: Seat, rows: Iterable[Row]) -> bool:
+    """Whether others have all places of a seat's invite code; the store refuses them for certain (`Store.add_battle`)."""
+    return bool(seat.invite) and len({row["voter"] for row in rows if row["invite"] == seat.invite} - {seat.voter}) >= seat.places
 
 
 def next_question(study: Study, rows: Sequence[Row], voter: str, cards: Mapping[str, ModelCard], rng: random.Random, at: str) -> Key | Done:

@@ -7,6 +7,9 @@ import httpx
 
 from nl2sql_arena.votes.consent import VERSION
 
+UNCHANGED = ({"__type__"}, {"__type__", "props"})
+"""What the server sends for a component that stays as it is; the second for an HTML one."""
+
 
 class RawPage:
     """One session of a visitor who lets all be kept.
@@ -55,7 +58,7 @@ class RawPage:
             messages = [json.loads(self._text(self._http.post("/gradio_api/run/predict", json=body)))]
             output = messages[-1]["data"]
         shown = dict(zip((self.names[key] for key in handler["outputs"]), output or (), strict=False))
-        shown = {name: value for name, value in shown.items() if value != {"__type__": "update"}}
+        shown = {name: value for name, value in shown.items() if not (isinstance(value, dict) and set(value) in UNCHANGED)}
         self.shown |= shown
         self.values |= {name: value for name, value in shown.items() if isinstance(value, str) or name == "visitor"}
         return messages

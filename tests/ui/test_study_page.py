@@ -1,0 +1,320 @@
+"""A study as its voters and its researcher meet it: from the server's side, then in Chromium on a desktop and a phone."""
+
+import re
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from nl2sql_arena.ui.study import DONE, FULL, PASSED, UNDONE
+from nl2sql_arena.ui.study_progress import REFUSED
+from nl2sql_arena.votes import study
+from nl2sql_arena.votes.exports import pseudonym
+from tests.ui.conftest import Server
+from tests.ui.looks import READABLE, UNNAMED, overflow
+from tests.ui.raw_page import RawPage
+from tests.ui.script import PAIR, PLAIN, ROWS, SAME, TITLES
+
+SECRET = "the researcher's own secret"
+NAMES = re.compile("|".join((*PAIR, *TITLES.values())))
+GOLD_WORDS = re.compile("gold answer|wrong: ")
+ARENAS = next(row for row in ROWS if row["id"].startswith("shop") and row["split"] == "arena" and row["gold_sql"])
+TEXT = f"""
+title = "Which <answers> do people trust?"
+models = ["{PAIR[0]}", "{PAIR[1]}"]
+consent_version = "7"
+consent = '''
+Some words on <b>what</b> this is about.
+
+You may stop at any time.
+'''
+thanks = "Your code for the payment is QX-17."
+votes_per_question = 2
+votes_per_voter = 2
+invite_codes = [CODES]
+
+[[questions]]
+db = "shop"
+id = "{ARENAS["id"]}"
+[[questions]]
+db = "shop"
+id = "own-plain"
+question = "{PLAIN}"
+[[questions]]
+db = "shop"
+id = "own-same"
+question = "{SAME}"
+"""
+
+
+def started(data, monkeypatch, text):
+    """The scripted app on a study."""
+    data.mkdir(parents=True)
+    file = data.parent / f"{data.name}.toml"
+    file.write_text(text)
+    monkeypatch.setenv("ARENA_STUDY", str(file))
+    monkeypatch.setenv("ARENA_STUDY_SECRET", SECRET)
+    running = Server(data)
+    running.start()
+    running.study = study.load(file)
+    return running
+
+
+@pytest.fixture(scope="module")
+def codes():
+    """More than these tests use: each test takes its own."""
+    return iter([f"CODE-{number:06}" for number in range(40)])
+
+
+@pytest.fixture(scope="module")
+def roomy(tmp_path_factory):
+    """A study that wants more votes than these tests give."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        text = TEXT.replace("CODES", ", ".join(f'"CODE-{number:06}"' for number in range(40)))
+        text = text.replace("votes_per_question = 2", "votes_per_question = 99")
+        running = started(tmp_path_factory.mktemp("study") / "data", monkeypatch, text)
+        yield running
+        running.stop()
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A study that three voters end; its codes admit two each."""
+    text = TEXT.replace("CODES", '"CODE-000001", "CODE-000002"').replace("votes_per_voter", "voters_per_code = 2\nvotes_per_voter")
+    running = started(tmp_path / "data", monkeypatch, text)
+    yield running
+    running.stop()
+
+
+class Page(RawPage):
+    """A page of the study; `begin` is what a voter does first."""
+
+    def begin(self, code):
+        self.values["study-code"] = code
+        self.click("study-begin")
+        return self
+
+    def opened(self):
+        """What happens when the page opens."""
+        (load,) = (each for each in self.config["dependencies"] if [target[1] for target in each["targets"]] == ["load"])
+        found = [load]
+        while later := [each for each in self.config["dependencies"] if each["trigger_after"] == found[-1]["id"]]:
+            found += later
+        for handler in found:
+            self.call(handler)
+        return self
+
+    def asked(self):
+        return re.search("<h2>(.*?)</h2>", self.shown["study-head"])[1].replace("&#x27;", "'")
+
+
+def kept(server, table="battles"):
+    with closing(sqlite3.connect(server.data / "votes.sqlite")) as store:
+        store.row_factory = sqlite3.Row
+        return [dict(row) for row in store.execute(f"SELECT * FROM {table} ORDER BY created")]
+
+
+def kept_of(server, page, table="battles"):
+    own = server.study.seat(page.values["visitor"]["code"], page.values["visitor"]["secret"]).voter
+    return [row for row in kept(server, table) if row["voter"] == own]
+
+
+def test_before_consent_and_code_nothing_is_asked_or_kept(roomy):
+    page, before = Page(roomy.url).opened(), (len(kept(roomy)), len(kept(roomy, "events")))
+    assert page.shown["study-entrance"]["visible"]
+    assert "&lt;b&gt;what&lt;/b&gt;" in str(page.config)
+    for wrong in ("", "CODE-999999", study.code_hash("CODE-000000")):
+        page.begin(wrong)
+        assert "not one of this study" in page.shown["study-refused"]
+    page.click("study-next")
+    page.vote("tie")
+    page.click("skip")
+    assert "Recorded" not in page.seen
+    assert "<table>" not in page.shown.get("table-a", "")
+    page.values["visitor"] = {"secret": "x" * 40, "code": "CODE-999999", "study": roomy.study.hash}
+    page.click("study-next")
+    assert page.shown["study-work"]["visible"] is False
+    assert (len(kept(roomy)), len(kept(roomy, "events"))) == before
+
+
+def test_a_voter_gets_the_studys_questions_and_no_name_to_the_end(roomy, codes):
+    page = Page(roomy.url).begin(next(codes))
+    assert page.values["study-code"] == ""
+    for number in (1, 2):
+        assert f"Question {number} of 2" in page.shown["study-head"]
+        assert page.asked() in (ARENAS["question"], PLAIN, SAME)
+        assert "<table>" in page.shown["table-a"] + page.shown["table-b"]
+        page.vote("model_a")
+        assert "Recorded: A" in page.shown["told"]
+        page.click("study-next")
+    assert page.shown["study-work"]["visible"] is False
+    thanks = page.shown["study-thanks"]["value"]
+    assert DONE["yours"] in thanks
+    assert "You have judged 2 questions." in thanks
+    assert "QX-17" in thanks
+    assert not NAMES.search(page.seen)
+    assert not GOLD_WORDS.search(page.seen)
+    battles, events = kept_of(roomy, page), kept_of(roomy, page, "events")
+    assert {(row["study"], row["consent"], row["consent_version"], row["chosen"]) for row in battles} == {
+        (roomy.study.hash, "votes", "7", "study")
+    }
+    assert len({row["example_id"] for row in battles}) == 2
+    assert all(row["question"] and row["sql_a"] + row["sql_b"] for row in battles)
+    assert [(event["kind"], event["study"]) for event in events] == [("vote", roomy.study.hash)] * 2
+    assert page.values["visitor"]["code"] not in str(battles)
+
+
+def test_what_is_skipped_does_not_come_again_and_what_is_taken_back_may(roomy, codes):
+    page = Page(roomy.url).begin(next(codes))
+    first = page.asked()
+    page.vote("model_b")
+    page.click("undo")
+    assert UNDONE in page.shown["told"]
+    page.click("study-next")
+    assert "Question 1 of 2" in page.shown["study-head"]
+    seen = []
+    for kind in ("skip", "cant-tell", "skip"):
+        seen.append(page.asked())
+        page.click(kind)
+        assert PASSED[kind.replace("-", "_")] in page.shown["told"]
+        page.click("study-next")
+    assert sorted(seen) == sorted([ARENAS["question"], PLAIN, SAME])
+    assert first in seen
+    assert DONE["nothing_left"] in page.shown["study-thanks"]["value"]
+
+
+def test_who_comes_back_after_a_restart_votes_on_and_goes_on_with_the_same_question(roomy, codes):
+    page = Page(roomy.url).begin(next(codes))
+    asked = page.asked()
+    again = Page(roomy.url)
+    again.values["visitor"] = page.values["visitor"]
+    assert again.opened().asked() == asked, "loading the page anew chooses no other question"
+    roomy.kill()
+    roomy.start()
+    page.vote("tie")
+    assert "Recorded" in page.shown["told"]
+    again.vote("model_a")
+    assert "judged this question of the study already" in again.shown["told"]
+    page.click("study-next")
+    assert "Question 2 of 2" in page.shown["study-head"]
+    assert page.asked() != asked
+    assert [event["kind"] for event in kept_of(roomy, page, "events")] == ["vote"]
+
+
+def test_a_voter_erases_what_was_given(roomy, codes):
+    page, other = (Page(roomy.url).begin(next(codes)) for _ in range(2))
+    for each in (page, other):
+        each.vote("tie")
+    before, code = len(kept(roomy)), page.values["visitor"]["code"]
+    page.click("erase-yes")
+    assert "Erased: 1 question" in page.shown["study-refused"]
+    assert page.shown["study-entrance"]["visible"]
+    assert "code" not in page.values["visitor"]
+    assert len(kept(roomy)) == before - 1
+    assert code not in str(page.values)
+    page.vote("tie")
+    page.click("study-next")
+    assert len(kept(roomy)) == before - 1
+
+
+def test_only_the_secret_shows_the_progress(roomy, codes):
+    voter = Page(roomy.url).begin(next(codes))
+    voter.vote("model_a")
+    name = pseudonym(kept_of(roomy, voter)[0]["voter"])
+    page = Page(roomy.url)
+    for wrong in ("", "the researcher's own", roomy.study.hash, study.secret_hash(SECRET)):
+        page.values["study-secret"] = wrong
+        page.click("study-show")
+        assert REFUSED in page.shown["study-told"]
+    page.click("study-refresh")
+    assert name not in page.seen
+    assert not re.search("By question|Missing|of 297 votes", page.seen)
+    page.values["study-secret"] = SECRET
+    page.click("study-show")
+    shown = page.shown["study-progress"]
+    assert page.values["study-secret"] == ""
+    assert re.search(r"<span>\d+ of 297 votes</span>", shown)
+    assert f"<code>{roomy.study.hash}</code>" in shown
+    assert f"<code>{name}</code>" in shown
+    assert "too fast" in shown
+    assert "Not settled" in shown
+    assert "own-plain" in shown
+    assert SECRET not in page.seen
+    assert kept_of(roomy, voter)[0]["voter"] not in shown
+    assert SECRET not in roomy.log.read_text()
+    page.click("study-refresh")
+    assert "of 297 votes" in page.shown["study-progress"]
+
+
+def test_a_study_ends_for_everybody_when_its_target_is_reached(small):
+    pages = [Page(small.url).begin(code) for code in ("CODE-000001", "code 000001", "CODE-000002")]
+    for each in pages:
+        for _ in range(2):
+            each.vote("model_a")
+            each.click("study-next")
+    assert sorted(row["example_id"] for row in kept(small)) == sorted([ARENAS["id"], "own-plain", "own-same"] * 2)
+    late = Page(small.url).begin("CODE-000001")
+    assert FULL in late.shown["study-refused"]
+    late.begin("CODE-000002")
+    assert DONE["ended"] in late.shown["study-thanks"]["value"]
+    assert len(kept(small)) == 6
+
+
+def sign_in(page, code):
+    page.fill("#study-code input", code)
+    page.click("#study-begin")
+    page.wait_for_selector("#vote-tie:not([disabled])")
+
+
+def check(page, path):
+    page.screenshot(path=path, full_page=True)
+    assert overflow(page) <= 0
+    assert page.evaluate(READABLE) == []
+    assert page.evaluate(UNNAMED) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("size", "scheme"), [((1440, 900), "light"), ((390, 844), "dark"), ((390, 844), "light"), ((1440, 900), "dark")])
+def test_from_the_consent_to_the_thanks_and_to_the_researchers_page(browser, roomy, codes, tmp_path, size, scheme):
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    context.set_default_timeout(30_000)
+    page, errors, requests = context.new_page(), [], []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda problem: errors.append(str(problem)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(roomy.url)
+    page.wait_for_selector("#study-begin:visible")
+    assert page.is_hidden("#study-work")
+    page.fill("#study-code input", "WRONG-CODE")
+    page.click("#study-begin")
+    page.wait_for_selector("#study-refused .note.bad")
+    check(page, tmp_path / "1-consent.png")
+    sign_in(page, next(codes))
+    check(page, tmp_path / "2-question.png")
+    page.keyboard.press("3")
+    page.wait_for_selector("#told .note.good")
+    check(page, tmp_path / "3-voted.png")
+    page.click("#undo")
+    page.wait_for_selector("#told:has-text('Taken back')")
+    page.click("#study-next")
+    page.wait_for_selector("#vote-model_a:not([disabled])")
+    page.click("#vote-model_a")
+    page.wait_for_selector("#told .note.good")
+    page.reload()
+    page.wait_for_selector("#study-head:has-text('Question 2 of 2')")
+    page.wait_for_selector("#vote-model_b:not([disabled])")
+    page.click("#vote-model_b")
+    page.wait_for_selector("#study-next:visible")
+    page.click("#study-next")
+    page.wait_for_selector("#study-thanks:has-text('QX-17')")
+    check(page, tmp_path / "4-thanks.png")
+    page.click("button[role=tab]:has-text('For the researcher')")
+    page.fill("#study-secret input", SECRET)
+    page.click("#study-show")
+    page.wait_for_selector("#study-progress table")
+    check(page, tmp_path / "5-progress.png")
+    assert not NAMES.search(page.inner_text("#study-head"))
+    assert not any(SECRET in url or "CODE-" in url for url in requests)
+    assert not [url for url in requests if not url.startswith((roomy.url + "/", "data:", "blob:"))]
+    assert not errors
+    context.close()
