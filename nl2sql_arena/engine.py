@@ -4,11 +4,16 @@
 Answer with outcome `infrastructure`, which counts for nobody.
 """
 
+import contextvars
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from nl2sql_arena import backends, catalog, prompts
 from nl2sql_arena.database import Database
@@ -29,6 +34,8 @@ from nl2sql_arena.types import (
     Request,
 )
 
+T = TypeVar("T")
+R = TypeVar("R")
 Cancelled = Callable[[], bool]
 Generate = Callable[[Sequence[GenerationRequest], OnToken | None, Cancelled | None], Iterator[Completion]]
 NOTHING = Prepared(sql="", formatted="")
@@ -97,8 +104,10 @@ class Engine:
         cancelled: Cancelled | None = None,
         limits: Limits = DISPLAY,
         generate: Generate | None = None,
+        at_once: int = 1,
     ) -> Iterator[Answer]:
         """One answer a request, as they finish; `id` and `model` together tell requests apart. `generate` takes the place of the engine's.
+        So many completions are judged at once, of which the sandbox runs as many as it has workers.
 
         Those that are too long come first, with `completion.failure` TOO_LONG, before anything is generated.
         Raises BadInput (question, names), ModelUnavailable and BadDatabase before the first answer.
@@ -115,8 +124,17 @@ class Engine:
             else:
                 unasked = Completion(request.id, request.model, "", 0, 0, 0.0, 0.0, "stop", TOO_LONG)
                 yield self._answer(request, Prompt("", ""), unasked, limits)
-        for completion in (generate or self.generate)(ready, on_token, cancelled):
-            yield self._answer(*wanted[completion.id, completion.model], completion, limits)
+
+        def judged(completion: Completion) -> Answer:
+            return self._answer(*wanted[completion.id, completion.model], completion, limits)
+
+        write = generate or self.generate
+        if at_once == 1:
+            yield from map(judged, write(ready, on_token, cancelled))
+            return
+        left = threading.Event()
+        completions = write(ready, on_token, lambda: left.is_set() or bool(cancelled and cancelled()))
+        yield from side_by_side(judged, completions, at_once, left)
 
     def _prompt(self, request: Request) -> Prompt | None:
         """None when no prompt fits this model."""
@@ -192,6 +210,49 @@ class Engine:
         if not prepared.sql:
             return prepared, Execution("error", error_kind="syntax", message="The model wrote no SQL.")
         return prepared, self._sandbox.run(path, prepared.sql, limits)
+
+
+def side_by_side(work: Callable[[T], R], items: Iterator[T], at_once: int, left: threading.Event) -> Iterator[R]:
+    """`work` of each item, in their order, by so many threads, each of which takes its next item when it has done one.
+
+    `left` is set when whoever takes the results leaves, or when a thread breaks down, whose exception comes after the results before it.
+    """
+    done: queue.Queue[tuple[int, R] | None] = queue.Queue(2 * at_once)  # whoever takes results slowly slows the work down
+    numbered, turn = enumerate(items), threading.Lock()
+
+    def take() -> tuple[int, T] | None:
+        with turn:
+            return next(numbered, None)
+
+    def serve() -> None:
+        is_whole = False
+        try:
+            while not left.is_set() and (taken := take()) is not None:
+                done.put((taken[0], work(taken[1])))
+            is_whole = True
+        finally:
+            if not is_whole:
+                left.set()
+            done.put(None)
+
+    with ThreadPoolExecutor(at_once) as threads:
+        serving = [threads.submit(contextvars.copy_context().run, serve) for _ in range(at_once)]
+        early: dict[int, R] = {}
+        following = 0
+        try:
+            for _ in serving:
+                while (found := done.get()) is not None:
+                    early[found[0]] = found[1]
+                    while following in early:
+                        yield early.pop(following)
+                        following += 1
+        finally:
+            left.set()
+            while not all(each.done() for each in serving):  # they may wait for room that nobody makes any more
+                with suppress(queue.Empty):
+                    done.get(timeout=0.05)
+    for each in serving:
+        each.result()
 
 
 def is_garbled(text: str) -> bool:

@@ -41,7 +41,8 @@ def run(
     by_id = {example.id: example for example in examples}
     requests = [Request(example.id, model, example.db, example.question) for model in models for example in examples]
     generate = services.engine.generate if again else remembering(services.engine.generate, run_log(services), identity_of(services))
-    for answer in services.engine.answers(requests, cancelled=cancelled, limits=SCORE, generate=overlapping(generate)):
+    at_once = services.settings.workers
+    for answer in services.engine.answers(requests, cancelled=cancelled, limits=SCORE, generate=overlapping(generate), at_once=at_once):
         if cancelled():
             return
         example = by_id[answer.id]
