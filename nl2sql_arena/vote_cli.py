@@ -1,21 +1,26 @@
-"""`python -m nl2sql_arena votes ...`: list, export and erase."""
+"""`python -m nl2sql_arena votes ...`: list, export and erase; and what a study needs before it begins."""
 
 import argparse
 import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.terminal import add, opened_services, show
+from nl2sql_arena.settings import secret
+from nl2sql_arena.terminal import add, opened_services, settings_of, show, whole_number
 from nl2sql_arena.votes.details import NOTHING
 from nl2sql_arena.votes.voters import as_kept
+
+if TYPE_CHECKING:
+    from nl2sql_arena.votes.study import Study
 
 SYNC_SECONDS = 300.0
 FORMATS = ("parquet", "csv", "jsonl", "dpo", "kto", "arena-rank")
 
 
 def commands(commands: Any) -> None:
-    votes = commands.add_parser("votes", help="list, export and erase votes").add_subparsers(required=True, metavar="COMMAND")
+    votes = commands.add_parser("votes", help="list, export and erase votes; studies").add_subparsers(required=True, metavar="COMMAND")
     listed = add(votes, "list", _list, "the votes")
     listed.add_argument("--json", action="store_true")
     listed.add_argument("--filtered", action="store_true", help="without those that are flagged")
@@ -24,9 +29,17 @@ def commands(commands: Any) -> None:
     export.add_argument("--out", type=Path, required=True, help="folder to write to")
     export.add_argument("--profile", choices=("real", "mini", "baseline"), default="real", help="whose votes (default: the real models')")
     export.add_argument("--filtered", action="store_true", help="without those that are flagged")
+    export.add_argument("--study", default="", help="a study's file or hash: only its votes")
     export.add_argument("--comments", action="store_true", help="with voters' comments, free text that may name people")
     erase = add(votes, "erase", _erase, "delete all that a voter left")
     erase.add_argument("voter", help="the voter's id, as the page shows it under the vote buttons")
+    study = votes.add_parser("study", help="check a study's file, make codes and a secret").add_subparsers(required=True, metavar="COMMAND")
+    checked = add(study, "check", _study_check, "whether a study can begin, and its hash")
+    checked.add_argument("file", type=Path)
+    checked.add_argument("--text", action="store_true", help="only the text whose SHA-256 is the study's hash, to publish it")
+    codes = add(study, "codes", _study_codes, "new invite codes, each with the hash that a file may hold in its place")
+    codes.add_argument("count", type=whole_number)
+    add(study, "secret", _study_secret, "a new secret for the researcher's page, with its hash")
     add(votes, "sync", _sync, "bring the store and its synced copy (ARENA_SYNC_REPO, HF_TOKEN) to the same state")
 
 
@@ -48,10 +61,69 @@ def _export(options: argparse.Namespace) -> None:
 
     with opened_services(options) as services:
         known = exports.samples(database.catalogue(services.settings))  # never a database of one's own
-        found = exports.rows(services.store.votes(options.filtered), options.profile, known, options.comments)
+        votes = services.store.votes(options.filtered)
+        if options.study:
+            wanted = _study_hash(options.study)
+            votes = [vote for vote in votes if vote["study"] == wanted]
+        found = exports.rows(votes, options.profile, known, options.comments)
         licences = {name: card.licence for name, card in services.cards.items()}
     made = exports.export(found, options.format, options.profile, options.filtered, licences)
     show(f"{made.count} rows in {exports.write(made, options.out)}")
+
+
+def _study_hash(given: str) -> str:
+    """Of a file, or the hash itself. Raises BadInput."""
+    from nl2sql_arena.votes import study
+
+    return given if study.HASH.fullmatch(given) else study.load(Path(given)).hash
+
+
+def _study_check(options: argparse.Namespace) -> None:
+    from nl2sql_arena import catalog, database
+    from nl2sql_arena.votes import study
+
+    found, settings = study.load(options.file), settings_of(options)
+    opened = study.opened(found, database.catalogue(settings), secret(study.SECRET_VARIABLE))
+    cards = catalog.load(settings.models)
+    if unknown := [name for name in found.models if name not in cards]:
+        raise BadInput(f"{found.place}: `models` names {unknown[0]}, which is no contestant here; `models list` shows their names.")
+    if len({cards[name].kind for name in found.models} - {"baseline"}) > 1:
+        raise BadInput(f"{found.place}: `models` mixes a mini with a real model; they are never compared, name two of one kind.")
+    if options.text:
+        sys.stdout.write(found.text)
+        return
+    show("\n".join((f"{found.title}: {found.hash}", *_about(found, bool(opened.key)))))
+
+
+def _about(found: "Study", has_secret: bool) -> list[str]:
+    voters = max(-(-found.target // found.votes_per_voter), min(found.votes_per_question, found.target))
+    invited = "anybody may take part" if found.is_open else f"{len(found.codes)} codes for {found.voters_per_code} each"
+    lines = [
+        f"contestants: {' and '.join(found.models)}",
+        f"questions: {len(found.questions)}, {found.votes_per_question} votes each, {found.votes_per_voter} a voter",
+        f"votes: {found.target} at most, of {voters} voters at least; {invited}",
+        f"ends: {'once the meter is settled, or with all votes' if found.stopping.rule == 'settled' else 'with all votes'}",
+        f"progress page: {'opens with the secret' if has_secret else 'opens for nobody; see votes study secret'}",
+    ]
+    places = len(found.codes) * found.voters_per_code
+    if not found.is_open and places < voters:
+        lines.append(f"too few codes: they admit {places} voters, and {voters} are needed at least; `votes study codes` makes more")
+    return lines
+
+
+def _study_codes(options: argparse.Namespace) -> None:
+    from nl2sql_arena.votes import study
+
+    codes = [study.new_code() for _ in range(options.count)]
+    show("\n".join(f"{code}  {study.code_hash(code)}" for code in codes))
+
+
+def _study_secret(_: argparse.Namespace) -> None:
+    from nl2sql_arena.votes import study
+    from nl2sql_arena.votes.voters import new_secret
+
+    made = new_secret()
+    show(f'secret: {made}\nsecret_hash = "{study.secret_hash(made)}"')
 
 
 def _erase(options: argparse.Namespace) -> None:

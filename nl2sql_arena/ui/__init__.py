@@ -113,7 +113,7 @@ def launch_options() -> dict[str, Any]:
     """What the page needs at `launch`: looks, and nothing that reaches out or reports."""
     return {
         "theme": theme(),
-        "css": "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("style.css", "votes/style.css")),
+        "css": "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("style.css", "votes/style.css", "study.css")),
         "head": (Path(__file__).parent / "head.html").read_text(encoding="utf-8"),
         "footer_links": ["settings"],
         "ssr_mode": False,

@@ -59,6 +59,8 @@ class StudyTab:
         self.study, self.concurrency = opened.study, concurrency
         self.rng = secrets.SystemRandom()
         self.remembered = gr.BrowserState(None, storage_key=f"{STORAGE}-{self.study.hash[:16]}", secret=STORAGE)
+        # Outside of all that is shown and hidden: Gradio shows a hidden field when it shows the column around it.
+        self.ticket = gr.Textbox(visible="hidden", elem_id="ticket", label="Ticket of the vote")
         self._build_entrance()
         self._build_work()
         self._build_end()
@@ -87,7 +89,6 @@ class StudyTab:
                     self.sql_a, self.words_a, self.table_a = self._side("a")
                     self.sql_b, self.words_b, self.table_b = self._side("b")
                 self.strip = gr.HTML(elem_id="strip", padding=False)
-            self.ticket = gr.Textbox(visible="hidden", elem_id="ticket", label="Ticket of the vote")
             self.told = gr.HTML(elem_id="told", padding=False)
             with gr.Row(elem_id="votes", visible=False) as self.votes:
                 self.buttons = {

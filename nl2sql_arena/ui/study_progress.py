@@ -161,7 +161,7 @@ def _voters(study: Study, found: Progress) -> str:
         for each in found.voters
     ]  # fmt: skip
     told = "Named as exports name them, by a hash of the voter's id."
-    return f'<h2>By voter</h2><p class="rows">{told}</p>{_grid(heads, rows, "Votes by voter")}'
+    return f'<h2>By voter</h2><p class="rows">{told}</p>{_grid(heads, rows, "Votes by voter", 2)}'
 
 
 def _days(found: Progress) -> str:
@@ -172,5 +172,6 @@ def _days(found: Progress) -> str:
     return f"<h2>By day</h2>{_grid(heads, rows, 'Votes by day')}"
 
 
-def _grid(heads: tuple[str, ...], rows: Sequence[str], label: str) -> str:
-    return render.grid(names.header(heads, heads[1:]), "".join(rows), label)
+def _grid(heads: tuple[str, ...], rows: Sequence[str], label: str, texts: int = 0) -> str:
+    """All columns are numbers but the first and the last `texts`."""
+    return render.grid(names.header(heads, heads[1 : len(heads) - texts]), "".join(rows), label)

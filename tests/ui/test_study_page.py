@@ -291,6 +291,7 @@ def test_from_the_consent_to_the_thanks_and_to_the_researchers_page(browser, roo
     check(page, tmp_path / "1-consent.png")
     sign_in(page, next(codes))
     check(page, tmp_path / "2-question.png")
+    assert page.is_hidden("#ticket")
     page.keyboard.press("3")
     page.wait_for_selector("#told .note.good")
     check(page, tmp_path / "3-voted.png")
