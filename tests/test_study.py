@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from nl2sql_arena import catalog, database
+from nl2sql_arena.cli import main
 from nl2sql_arena.errors import BadInput, BadVote
 from nl2sql_arena.settings import ROOT, load
 from nl2sql_arena.types import Winner
@@ -387,3 +389,71 @@ def _blank(table: sa.Table) -> dict[str, Any]:
     """A row of nothing in particular."""
     values: dict[type, Any] = {str: "", int: 0, float: 0.0, bool: True}
     return {each.name: values[each.type.python_type] for each in table.columns if each.name != "id"} | {"created": AT}
+
+
+# The command line
+
+
+def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    main(["votes", *arguments])
+    return capsys.readouterr().out
+
+
+def test_check_prints_the_hash_and_the_text_that_has_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARENA_STUDY_SECRET", "from the environment")
+    found = study.load(EXAMPLE)
+    told = run("study", "check", str(EXAMPLE), capsys=capsys)
+    assert told.startswith(f"{found.title}: {found.hash}\n")
+    assert "12 at most, of 3 voters at least; 2 codes for 1 each" in told
+    assert "they admit 2 voters, and 3 are needed" in told
+    assert "opens with the secret" in told
+    assert sha256(run("study", "check", str(EXAMPLE), "--text", capsys=capsys).encode()).hexdigest() == found.hash
+
+
+@pytest.mark.parametrize(
+    ("models", "said"), [('"mini-l", "nobody"', "`models` names nobody"), ('"mini-l", "sqlcoder-7b-2"', "mixes a mini with a real model")]
+)
+def test_check_knows_the_contestants(tmp_path: Path, models: str, said: str) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(EXAMPLE.read_text().replace('"mini-p-lora", "mini-l"', models))
+    with pytest.raises(SystemExit, match=said):
+        main(["votes", "study", "check", str(file)])
+
+
+def test_new_codes_and_secrets_go_with_their_hashes(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [line.split() for line in run("study", "codes", "5", capsys=capsys).splitlines()]
+    assert len({code for code, _ in lines}) == 5
+    assert all(study.code_hash(code) == hashed for code, hashed in lines)
+    found = re.fullmatch(r'secret: (\S+)\nsecret_hash = "(\w+)"\n', run("study", "secret", capsys=capsys))
+    assert found
+    assert study.opens(found[1], found[2])
+
+
+def test_one_study_is_exported_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    content = database.catalogue(load({}))["shop"].content
+    store = Store(tmp_path / "votes.sqlite")
+    for name, seat in (("one", read().seat("ANNA-2026", "")), ("two", read('"Trust"', '"Other"').seat("ANNA-2026", ""))):
+        each = battle(name, profile="real")
+        store.vote(name, "tie", ANN, store.add_battle(each, ANN, "study", ("r1", "r2"), "different", content, None, "all", "", seat))
+    assert run("export", "--format", "jsonl", "--out", str(tmp_path / "all"), capsys=capsys).startswith("2 rows")
+    assert run("export", "--format", "jsonl", "--out", str(tmp_path / "o"), "--study", read().hash, capsys=capsys).startswith("1 rows")
+    assert f"- studies: {read().hash} 1\n" in (tmp_path / "o" / "README.md").read_text()
+
+
+def test_a_study_brings_its_contestants_and_allows_no_others() -> None:
+    settings = load({})
+    assert study.under(read(), settings).chosen_models == ("alpha", "beta")
+    assert study.under(read(), replace(settings, chosen_models=("beta", "alpha"))).chosen_models == ("alpha", "beta")
+    with pytest.raises(BadInput, match="ARENA_MODELS is gamma,delta, but the study compares alpha,beta"):
+        study.under(read(), replace(settings, chosen_models=("gamma", "delta")))
+
+
+def test_a_full_code_is_known_before_anything_is_asked() -> None:
+    shared = read("votes_per_voter", "voters_per_code = 2\nvotes_per_voter")
+    ann, bob, cem = (shared.seat("ANNA-2026", secret * 40) for secret in "xyz")
+    rows = [{"voter": each.voter, "invite": each.invite} for each in (ann, bob, ann)]
+    assert study_course.is_full(cem, rows)
+    assert not study_course.is_full(bob, rows)
+    assert not study_course.is_full(cem, rows[:1])
+    assert not study_course.is_full(shared.seat("BOBS-2026", "z" * 40), rows)
