@@ -1,17 +1,15 @@
-"""From this folder to a Space on Hugging Face: exactly what it needs to start, sent by huggingface_hub, which takes large files too.
+"""From this folder to a Space on Hugging Face: exactly what it needs to start, sent in one commit by huggingface_hub, large files included.
 
 No secret passes through here: the token is what `hf auth login` or HF_TOKEN gives, and a Space's own secrets are set on its settings page.
 Hardware, sleep, storage and variables stay as they are unless they are asked for. Tested against a stand-in for the hub, not the hub.
 """
 
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nl2sql_arena import __version__, catalog
 from nl2sql_arena.errors import ArenaError, BadInput, Infrastructure
@@ -20,10 +18,13 @@ from nl2sql_arena.services import REAL_PAIR
 from nl2sql_arena.settings import ROOT
 from nl2sql_arena.types import ModelCard
 
+if TYPE_CHECKING:
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
 FILES = ("app.py", "requirements.txt", "pre-requirements.txt", "README.md", "LICENSE", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md")
 FOLDERS = ("nl2sql_arena", "models", "sample_dbs", "benchmarks/runs", "docs")
 LEFT_OUT = ("*/.*", "*/__pycache__/*", "nl2sql_arena/training/*", "models/*/training.*", "models/*/recipe.toml")
-"""What lies in those folders and no page needs: the training, its recipes and protocols. Above 250 files the hub gets several commits."""
+"""What lies in those folders and no page needs: the training, its recipes and protocols."""
 DEFAULT_HARDWARE = "cpu-basic"
 BUCKET_PLACE = "/data"
 SYNC_VARIABLE = "ARENA_SYNC_REPO"
@@ -88,23 +89,34 @@ def publish(wishes: Wishes, root: Path = ROOT, announce: Announce = lambda _line
     size = sum((root / path).stat().st_size for path in files)
     announce(f"{'Renewing' if space.exists else 'Making'} {wishes.repo}: {len(files)} files, {size / 1e6:.0f} MB, for {hardware} ...")
     _prepare(api, wishes, space)
-    with tempfile.TemporaryDirectory() as staged:
-        for path in files:
-            (Path(staged) / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / path, Path(staged) / path)
-        readme = Path(staged) / "README.md"
-        readme.write_text(with_preload(readme.read_text(encoding="utf-8"), preloaded), encoding="utf-8")
-        _answered(
-            wishes.repo,
-            lambda: api.upload_folder(
-                repo_id=wishes.repo,
-                repo_type="space",
-                folder_path=staged,
-                delete_patterns=[f"{folder}/*" for folder in FOLDERS],
-                commit_message=f"NL2SQL Arena {__version__}",
-            ),
-        )
+    _answered(
+        wishes.repo,
+        lambda: api.create_commit(
+            repo_id=wishes.repo,
+            repo_type="space",
+            operations=_operations(root, files, space, preloaded),
+            commit_message=f"NL2SQL Arena {__version__}",
+        ),
+    )
     return Published(f"{api.endpoint}/spaces/{wishes.repo}", len(files), size, hardware, preloaded)
+
+
+def _operations(
+    root: Path, files: Sequence[Path], space: Space, preloaded: Sequence[str]
+) -> "list[CommitOperationAdd | CommitOperationDelete]":
+    """What makes the Space hold these files and, in their folders, no others.
+
+    For one commit: `upload_folder` makes several of many files, each commit is a build, and half an app would be started.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    readme = with_preload((root / "README.md").read_text(encoding="utf-8"), preloaded).encode()
+    sent = {path.as_posix(): path for path in files}
+    gone = [name for name in sorted(space.files - set(sent)) if name.startswith(tuple(f"{folder}/" for folder in FOLDERS))]
+    return [
+        *(CommitOperationDelete(name) for name in gone),
+        *(CommitOperationAdd(name, readme if name == "README.md" else root / path) for name, path in sent.items()),
+    ]
 
 
 def preload(cards: Mapping[str, ModelCard], models: Path, hub: Hub, announce: Announce = lambda _line: None) -> tuple[str, ...]:

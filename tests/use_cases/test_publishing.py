@@ -145,6 +145,14 @@ def test_publishing_again_renews_and_takes_away_what_is_gone(hub: SpaceHub, publ
     assert hub.asked.count("create") == 1
 
 
+def test_many_files_are_one_build(hub: SpaceHub, publish: Publish, root: Path) -> None:
+    for number in range(300):
+        (root / "nl2sql_arena" / "ui" / f"part{number}.py").write_text(f"part = {number}\n")
+    assert publish().files == len(SENT) + 300
+    assert len(hub.spaces[REPO].files) == len(SENT) + 300
+    assert len(hub.spaces[REPO].commits) == 1, "the first of several would start half an app"
+
+
 def test_another_app_is_not_overwritten(hub: SpaceHub, publish: Publish) -> None:
     hub.spaces[REPO] = HeldSpace(files={"app.py": b"another"})
     with pytest.raises(BadInput, match="holds another app, which this would overwrite; name another Space"):
