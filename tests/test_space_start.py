@@ -103,6 +103,9 @@ def test_a_space_that_loses_its_votes_says_so(opened: Services, tmp_path: Path, 
     found = replace(opened, settings=settings.load(environment | {"ARENA_DATA": str(tmp_path)}))
     header = ui._header(found, Profile("mini", ("left", "right"), ("left", "right"), "CPU", ("scripted", "scripted")))
     assert (LOST in header) is is_said
+    is_space = "SPACE_ID" in environment
+    assert ("the owner of this Space chooses a GPU" in header) is is_space
+    assert ("start the app on a machine with a CUDA GPU" in header) is not is_space
 
 
 def test_on_a_space_the_usual_address_is_the_one_that_hugging_face_looks_at() -> None:
