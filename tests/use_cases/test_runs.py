@@ -105,3 +105,8 @@ def test_short_names_never_read_alike() -> None:
     titles = ("Phi-2 SQL (ours)", "SQLCoder-7B-2, schema-first prompt (Defog)", "SQLCoder-7B-2 (Defog)")
     told = tuple(replace(each, title=title) for each, title in zip(measured.contestants, titles, strict=True))
     assert list(replace(measured, contestants=told).names.values()) == ["Phi-2 SQL", *titles[1:]]
+
+
+def test_the_newest_run_that_ships_is_over_test_questions() -> None:
+    """Tab and report open on it; that over the page's own questions is there for what comes next in the arena."""
+    assert [each.split for each in runs.listed(runs.SHIPPED)][:1] == ["test"]
