@@ -51,6 +51,8 @@ class Settings:
     """What one page may; an address has five times as much. 0: no limit."""
     control_every: int = 10
     """One question in so many that the page offers repeats one of the visitor's own with sides exchanged; 0: none does."""
+    audit_every: int = 20
+    """After one blind vote in so many the voter is asked, before the names, which model A was; 0: never."""
     study: Path | None = None
     """The file of the study that the page is for; None: it is for everybody."""
     loses_disk: bool = False
@@ -64,7 +66,7 @@ class Settings:
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated), ARENA_STUDY, ARENA_STORE_URL, ARENA_SIGNING_KEY,
-    ARENA_SYNC_REPO, ARENA_SYNC_SECONDS, ARENA_ASKS_PER_HOUR, ARENA_VOTES_PER_HOUR and ARENA_CONTROL_EVERY.
+    ARENA_SYNC_REPO, ARENA_SYNC_SECONDS, ARENA_ASKS_PER_HOUR, ARENA_VOTES_PER_HOUR, ARENA_CONTROL_EVERY and ARENA_AUDIT_EVERY.
 
     An empty one is as if unset. Raises BadInput.
     """
@@ -84,6 +86,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         asks_per_hour=_count("ARENA_ASKS_PER_HOUR", given.get("ARENA_ASKS_PER_HOUR", "120")),
         votes_per_hour=_count("ARENA_VOTES_PER_HOUR", given.get("ARENA_VOTES_PER_HOUR", "120")),
         control_every=_count("ARENA_CONTROL_EVERY", given.get("ARENA_CONTROL_EVERY", "10")),
+        audit_every=_count("ARENA_AUDIT_EVERY", given.get("ARENA_AUDIT_EVERY", "20")),
         study=Path(given["ARENA_STUDY"]) if "ARENA_STUDY" in given else None,
         loses_disk="SPACE_ID" in given,
         workers=max(2, min(8, os.cpu_count() or 2)),

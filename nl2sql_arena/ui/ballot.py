@@ -19,6 +19,7 @@ from nl2sql_arena.types import WINNERS, Winner
 from nl2sql_arena.ui import render
 from nl2sql_arena.ui.details import Details
 from nl2sql_arena.ui.fixing import Fixing
+from nl2sql_arena.ui.guessing import Guessing
 from nl2sql_arena.ui.sessions import Round, Session, Sessions
 from nl2sql_arena.ui.visitor import Visitor
 from nl2sql_arena.ui.words import BUTTONS, CHOOSE_FIRST, GOLD, KEPT, PASSED, READING, READS, SAID, SAID_READS, SAME_QUERY, UNDONE
@@ -56,6 +57,7 @@ class Ballot:
             self.cant_tell = gr.Button("I can't tell", elem_id="cant-tell", size="sm")
             self.undo = gr.Button("Take my vote back", elem_id="undo", size="sm", visible=False)
             self.hint = gr.HTML(f'<p class="hint">{HINT}</p>', elem_id="hint", padding=False)
+        self.guessing = Guessing(services, sessions)
         self.visitor.build_choice()
         self.kept = gr.HTML(elem_id="kept", padding=False)
         self.waiting = gr.Timer(LOOK_SECONDS, active=False)
@@ -66,7 +68,7 @@ class Ballot:
         self.fixing = Fixing(services, sessions)
         own = [self.ticket, self.told, *self.buttons.values(), self.passing, self.skip, self.cant_tell, self.undo, self.hint]
         own += [self.kept, self.waiting, *self.visitor.parts]
-        self.parts = [*own, self.reveal, self.gold, *self.details.parts, *self.fixing.parts]
+        self.parts = [*own, self.reveal, self.gold, *self.guessing.parts, *self.details.parts, *self.fixing.parts]
         """What a round shows or hides."""
 
     def wire(self, shown: list[Any], page: ShowPage) -> None:
@@ -78,6 +80,8 @@ class Ballot:
         self.skip.click(self._passing("skip", page), proof, shown, trigger_mode="once", **instant)
         self.cant_tell.click(self._passing("cant_tell", page), proof, shown, trigger_mode="once", **instant)
         self.undo.click(self._undoing(page), proof, shown, trigger_mode="once", **instant)
+        for told in self.guessing.wire(proof, self.told, shown, page):
+            told.success(self.on_gold, None, self.gold, **instant)
         looked = [self.kept, self.waiting]
         self.waiting.tick(self.on_look, None, looked, **instant)
         self.visitor.wire(shown, page)
@@ -119,13 +123,14 @@ class Ballot:
             self.reveal: "",
             self.gold: "",
         }
-        if asked.battle and asked.end in ("vote", "undo"):
+        if asked.battle and asked.end in ("vote", "undo") and not asked.is_guessing:
             update[self.reveal] = render.reveal(asked.battle, dict(self.services.cards), asked.said)
         update |= {part: gr.update(visible=is_open) for part in (self.skip, self.cant_tell, self.hint)}
         for winner, button in self.buttons.items():
             chosen = has_vote and asked.winner == winner
             update[button] = gr.update(value=labels[winner], interactive=is_open, variant="primary" if chosen else "secondary")
-        return update | self.visitor.page(asked) | self._kept(asked) | self.details.page(asked) | self.fixing.page(asked)
+        update |= self.guessing.page(asked) | self.visitor.page(asked) | self._kept(asked)
+        return update | self.details.page(asked) | self.fixing.page(asked)
 
     def _kept(self, asked: Round) -> Update:
         """Where the vote or what else ended the battle is; asked again while a copy lacks it."""
@@ -140,6 +145,8 @@ class Ballot:
     def _told(self, asked: Round, is_open: bool) -> str:
         if asked.end in PASSED:
             return render.note(asked.said)
+        if asked.is_guessing:
+            return render.note(asked.said, "good")
         if asked.battle is None or not is_open or not asked.about_reading:
             return ""
         is_one = asked.battle.a.prepared.formatted == asked.battle.b.prepared.formatted
@@ -174,6 +181,7 @@ class Ballot:
                 return {self.told: render.note(str(problem), "bad")}
             said = SAID_READS if asked.about_reading else SAID
             asked.end, asked.winner, asked.said = "vote", winner, f"Recorded: {said[winner]}. {self._thanks()}"
+            asked.asks_guess = self.guessing.ask(asked)
             return page(asked)
 
     def _flag(self, battle_id: str, flag: str) -> None:
@@ -232,7 +240,7 @@ class Ballot:
     def on_gold(self, request: gr.Request) -> str:
         """After the vote on an example question, what the benchmark says of each side."""
         asked = self.sessions.of(request.session_hash).round
-        if not (asked.end == "vote" and asked.battle and asked.ask and asked.ask.example):
+        if not (asked.end == "vote" and not asked.is_guessing and asked.battle and asked.ask and asked.ask.example):
             return ""
         example, sides = asked.ask.example, (asked.battle.a, asked.battle.b)
         try:

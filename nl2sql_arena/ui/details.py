@@ -50,7 +50,7 @@ class Details:
 
     def page(self, asked: Round) -> Update:
         """The box as a round has it; without a vote that stands it is empty and out of sight."""
-        if asked.end == "vote":
+        if asked.end == "vote" and not asked.is_guessing:
             return {self.box: gr.update(visible=True), self.comment: gr.update(visible=asked.keeps_text)}
         cleared = {self.correct_a: "Not sure", self.correct_b: "Not sure", self.reasons_a: [], self.reasons_b: [], self.comment: ""}
         return {self.box: gr.update(visible=False, open=False), self.told: ""} | cleared

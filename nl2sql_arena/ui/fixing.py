@@ -49,7 +49,7 @@ class Fixing:
 
     def page(self, asked: Round) -> Update:
         """The box as a round has it; without a vote that stands it is empty and out of sight."""
-        if asked.end == "vote" and asked.battle:
+        if asked.end == "vote" and asked.battle and not asked.is_guessing:
             better: Side = "b" if asked.winner == "model_b" else "a"
             return {self.box: gr.update(visible=asked.keeps_text), self.side: better, self.sql: _shown(asked.battle, better)}
         empty = {self.sql: "", self.told: "", self.table: "", self.right: gr.update(interactive=False)}

@@ -51,6 +51,8 @@ class Round:
     """When both results left for the page; UTC, ISO 8601."""
     agreed: Consent | None = None
     """Under what the battle was put on disk when it was delivered; None: it was not, for the visitor had not said what may be kept."""
+    asks_guess: bool = False
+    """Whether the page asks which model A was; until that is answered, skipped or the vote taken back, it tells no name."""
     keeps_text: bool = False
     """Whether all of it was, so that queries and comments may be added to its vote."""
     asks_consent: bool = False
@@ -63,8 +65,12 @@ class Round:
 
     @property
     def named(self) -> bool:
-        """Whether the page may say which model is which: once the vote is on disk, or where it was not blind at all."""
-        return self.battle is not None and (self.end in ("vote", "undo") or not self.battle.blind)
+        """Whether the page may say which model is which: once the vote is on disk, and a guess is, or where it was not blind at all."""
+        return self.battle is not None and ((self.end in ("vote", "undo") and not self.is_guessing) or not self.battle.blind)
+
+    @property
+    def is_guessing(self) -> bool:
+        return self.asks_guess and self.end == "vote"
 
     @property
     def at_work(self) -> bool:
@@ -110,7 +116,7 @@ class Session:
     def is_undecided(self, example: Example) -> bool:
         """Whether an open blind battle asks this question: what is known of it would tell which side is which."""
         ask = self.round.ask
-        if ask is None or not ask.blind or self.round.end:
+        if ask is None or not ask.blind or (self.round.end and not self.round.is_guessing):
             return False
         return (ask.db, ask.question) == (example.db, example.question.strip())
 

@@ -61,6 +61,10 @@ PASSED: dict[str, str] = {
     "cant_tell": "Noted that you cannot tell; that is no tie and counts for nobody. Ask the next question.",
 }
 UNDONE = "Taken back; this vote counts nowhere, and its battle stays closed. Ask the next question."
+WHO = "One question before the names: which model do you think A was? It tells whether names stay hidden here; your vote stands."
+NO_IDEA = "No idea"
+GUESSED = {True: "You took A for {title}, and so it was.", False: "You took A for {title}, which was B."}
+NO_GUESS = "Nothing is asked here any more; go on with the next question."
 REASONS: dict[str, str] = {
     "wrong_join": "wrong join",
     "wrong_filter": "wrong filter",

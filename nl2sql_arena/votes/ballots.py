@@ -20,6 +20,9 @@ Side = Literal["first", "second", "tie", "both_bad"]
 """A verdict without sides: `first` is the model whose key sorts first."""
 SIDES: tuple[Side, ...] = ("first", "second", "tie", "both_bad")
 
+Audit = Literal["", "asked", "no_idea", "right", "wrong"]
+"""What came of asking a voter, before the names, which model A was: not asked, not answered, no idea, or a guess."""
+
 Result = TypeVar("Result")
 
 
@@ -40,7 +43,8 @@ class Ballot:
 
     `cast` is seconds since 1970, `seconds` from the delivery of both results to the vote. `kind` is the battle's profile (`real`, `mini`).
     `question` tells whether two votes were on one question of `db`; empty where that cannot be told. `level` and `category` are empty
-    where there is no gold. With `same_result` both tables were alike, so that only readability was asked.
+    where there is no gold. With `same_result` both tables were alike, so that only readability was asked. `audit` says whether the voter
+    could tell which model was which (`guessing`).
     """
 
     battle: str
@@ -60,6 +64,7 @@ class Ballot:
     flagged: tuple[str, ...] = ()
     blind: bool = True
     same_result: bool = False
+    audit: Audit = ""
     verdicts: tuple[Verdict, ...] = ()
 
 

@@ -51,5 +51,6 @@ def ballot(row: Row, cards: Mapping[str, ModelCard], level: str = "", category: 
         flagged=tuple(row["flags"]),
         blind=bool(row["blind"]),
         same_result=row["asks"] == READABILITY,
+        audit=row["audit"],
         verdicts=tuple(verdicts),
     )

@@ -1,6 +1,7 @@
 """The real app on a scripted pair: `python tests/ui/scripted_app.py DATA_FOLDER PORT`. What is scripted is only the models' words."""
 
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -61,5 +62,6 @@ if __name__ == "__main__":
     link_databases(data / "sample_dbs")
     runs.SHIPPED = data / "shipped"  # the run that ships is of other models and databases
     backends.BACKENDS["moody"] = load_moody
+    os.environ.setdefault("ARENA_AUDIT_EVERY", "0")  # asked by chance it would be in the way of other tests
     folders = {"data": data, "models": data / "models", "sample_dbs": data / "sample_dbs"}
     app.main(replace(load(), **folders, host="127.0.0.1", port=int(sys.argv[2]), profile="auto", chosen_models=PAIR))

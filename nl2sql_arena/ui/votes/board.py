@@ -7,6 +7,7 @@ from nl2sql_arena.types import Interval
 from nl2sql_arena.ui.render import grid
 from nl2sql_arena.ui.votes.names import LEVELS, bounds, flags, header, interval, many, p_value, row, seconds, titled
 from nl2sql_arena.votes.ballots import Ballot
+from nl2sql_arena.votes.guessing import Guesses
 from nl2sql_arena.votes.meter import Meter, Readings, sentence
 from nl2sql_arena.votes.rating import POINTS, Board, Ladder
 from nl2sql_arena.votes.statistics import Field, Figures, Standing
@@ -16,6 +17,7 @@ FEW = 30
 """Decisive votes of a group below which its share is set in grey."""
 BROKEN_DOWN = ("Contestants", "First preferred (95% interval)", "Wins", "Ties", "Both bad", "Votes", "Voters")
 READING = ("Contestants", "First reads better (95% interval)", "Reads better", "Equal", "Neither", "Votes", "Voters")
+GUESSES = ("Contestants", "A named rightly (95% interval)", "Guesses", "No idea", "No answer", "Voters")
 LADDER = ("Rank", "Model", "Points", "95% interval", "Wins", "Ties", "Votes")
 VOTER = "A voter is a random name of one page or browser: one person may be several."
 EMPTY = (
@@ -158,6 +160,22 @@ def readability(standings: Sequence[Standing], titles: Mapping[str, str], is_fil
     return (
         '<section class="votes"><h3>Which query reads better</h3><p>Asked where both results were the same table. These votes say nothing '
         f"about right answers and are in no other figure.</p>{grid(header(READING, READING[2:]), rows, 'Votes on readability')}</section>"
+    )
+
+
+def blindness(found: Sequence[Guesses], titles: Mapping[str, str]) -> str:
+    """Whether voters can tell the models apart before the names."""
+    rows = ""
+    for each in found:
+        who = f"{escape(titles[each.first])} <span>against</span> {escape(titles[each.second])}"
+        counts = [f"{count:,}" for count in (each.guesses, each.no_idea, each.unanswered, each.voters)]
+        rows += row(GUESSES, [who, interval(each.hits, "no guess yet"), *counts], GUESSES[2:])
+    if not rows:
+        return ""
+    return (
+        '<section class="votes"><h3>Do names stay hidden?</h3><p>Now and then a voter is asked, after the vote and before the names, which '
+        "model A was. 50% is what a coin would get; where the whole interval (Wilson) lies above, voters know the models by their answers, "
+        f"and votes may be for a name.</p>{grid(header(GUESSES, GUESSES[2:]), rows, 'Guesses of who was who')}</section>"
     )
 
 

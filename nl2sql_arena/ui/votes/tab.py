@@ -25,7 +25,7 @@ from nl2sql_arena.ui.votes import board, chart, people
 from nl2sql_arena.ui.votes.groups import WHO, Group, groups
 from nl2sql_arena.ui.votes.names import Names, many
 from nl2sql_arena.ui.votes.saving import Saving
-from nl2sql_arena.votes import agreement, meter, rating, statistics
+from nl2sql_arena.votes import agreement, guessing, meter, rating, statistics
 from nl2sql_arena.votes.ballots import Ballot, unflagged
 from nl2sql_arena.votes.reading import WITH_BASELINE
 from nl2sql_arena.votes.statistics import Field, Standing
@@ -118,7 +118,8 @@ class VotesTab:
             board.ladders(rating.board(kept), titles) if len({key for each in standings for key in (each.first, each.second)}) > 2 else ""
         )
         reading = board.readability(statistics.standings(ballots, same_result=True), titles, is_filtered)
-        return f'{said}<div class="duels">{"".join(cards)}</div>{ladders}{reading}'
+        blind = board.blindness(guessing.guesses(kept), titles)
+        return f'{said}<div class="duels">{"".join(cards)}</div>{ladders}{reading}{blind}'
 
     def on_field(self, key: str | None, flags: str, field: Field) -> str:
         """The same votes, broken down by another field."""
