@@ -154,7 +154,8 @@ def _speed(pace: "Pace | None") -> str:
 
     return (
         f"{pace.bytes / GB:.1f} GB/s of weights and {pace.operations / 1e12:.2g} TFLOP/s in {pace.dtype} on {pace.device}, "
-        f"measured just now (less while other work runs); at that pace an answer of {WRITTEN} tokens to a prompt of {READ:,} takes the seconds below, or longer"
+        f"measured just now (less while other work runs); "
+        f"at that pace an answer of {WRITTEN} tokens to a prompt of {READ:,} takes the seconds below, or longer"
     )
 
 
