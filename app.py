@@ -44,7 +44,7 @@ def serve(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # how a container is told to end: what follows `finally` is done first
     try:
         read_copy(services, announce)
-        opened = at(study, services.databases, secret(SECRET_VARIABLE)) if study else None
+        opened = at(study, services.databases, services.cards, secret(SECRET_VARIABLE)) if study else None
         for database in services.databases.values():
             database.schema()
         device = hardware.detect()

@@ -83,12 +83,8 @@ def _study_check(options: argparse.Namespace) -> None:
     from nl2sql_arena.votes import study
 
     found, settings = study.load(options.file), settings_of(options)
-    opened = study.opened(found, database.catalogue(settings), secret(study.SECRET_VARIABLE))
     cards = catalog.load(settings.models)
-    if unknown := [name for name in found.models if name not in cards]:
-        raise BadInput(f"{found.place}: `models` names {unknown[0]}, which is no contestant here; `models list` shows their names.")
-    if len({cards[name].kind for name in found.models} - {"baseline"}) > 1:
-        raise BadInput(f"{found.place}: `models` mixes a mini with a real model; they are never compared, name two of one kind.")
+    opened = study.opened(found, database.catalogue(settings), cards, secret(study.SECRET_VARIABLE))
     if options.text:
         sys.stdout.write(found.text)
         return

@@ -95,9 +95,10 @@ def _study(services: Services, profile: Profile, concurrency: int, study: Opened
 
     with gr.Blocks(title=study.study.title, fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
         practice = "" if profile.kind == "real" else '<p class="banner practice"><b>Practice models</b> answer here.</p>'
+        stands = "" if profile.running else render.note(f"No model is running here. {profile.reason}", "bad")
         lost = f'<p class="banner practice">{escape(_kept(services).strip())}</p>' if _kept(services) else ""
         lead = '<p class="lead">A study with NL2SQL Arena: one question, two answers. Which is better?</p>'
-        gr.HTML(f"<header><h1>{escape(study.study.title)}</h1>{lead}{practice}{lost}</header>", elem_id="header")
+        gr.HTML(f"<header><h1>{escape(study.study.title)}</h1>{lead}{practice}{lost}{stands}</header>", elem_id="header")
         with gr.Tabs():
             with gr.Tab("Study", id="study"):
                 tab = StudyTab(services, profile, sessions, study, concurrency)

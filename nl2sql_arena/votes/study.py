@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.prompts import question_key
 from nl2sql_arena.settings import QUESTION_CHARS, Settings
+from nl2sql_arena.types import ModelCard
 from nl2sql_arena.votes.voters import SYMBOLS, as_kept
 from nl2sql_arena.votes.voters import voter as voter_of
 
@@ -216,8 +217,15 @@ class Opened:
     key: str
 
 
-def opened(study: Study, databases: "Mapping[str, Database]", plain: str = "") -> Opened:
-    """The study on these databases; `plain` is the environment's secret. Raises BadInput for a question or secret that cannot be used."""
+def opened(study: Study, databases: "Mapping[str, Database]", cards: Mapping[str, ModelCard], plain: str = "") -> Opened:
+    """The study on these databases, with these contestants to choose from; `plain` is the environment's secret.
+
+    Raises BadInput for contestants, a question or a secret that cannot be used.
+    """
+    if unknown := [name for name in study.models if name not in cards]:
+        raise BadInput(f"{study.place}: `models` names {unknown[0]}, which is no contestant here; `models list` shows their names.")
+    if len({cards[name].kind for name in study.models} - {"baseline"}) > 1:
+        raise BadInput(f"{study.place}: `models` mixes a mini with a real model; they are never compared, name two of one kind.")
     known = {name: {each.id: each.question for each in database.examples()} for name, database in databases.items()}
     return Opened(study, resolved(study, known), key_of(study, plain))
 
