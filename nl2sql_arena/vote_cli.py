@@ -128,6 +128,7 @@ def _erase(options: argparse.Namespace) -> None:
         if services.sync:  # on a machine that has not all votes yet, as a laptop that erases for a Space
             services.sync.flush(SYNC_SECONDS)
         count = services.store.erase(voter)
+        count += len(services.sync.gained.marked) if services.sync else 0  # what came of voters whose erasure was ended half way
         is_synced = services.sync is not None and services.sync.flush(SYNC_SECONDS)
         trouble = services.sync.trouble if services.sync else ""
     if trouble and not is_synced:
@@ -135,7 +136,7 @@ def _erase(options: argparse.Namespace) -> None:
             raise BadInput(f"Erased here: {_battles(count)}. The synced copy still holds them: {trouble} Then run `votes sync`.")
         raise BadInput(f"The voter '{options.voter}' left nothing here, and the synced copy could not be asked: {trouble} Run this again.")
     if not count:
-        raise BadInput(f"The voter '{options.voter}' left nothing here; check the id.")
+        raise BadInput(f"The voter '{options.voter}' left nothing here; check the id. What another app has goes with its next sync.")
     show(f"Erased: {_battles(count)} with all events{', also in the synced copy and its history' if is_synced else ''}.")
 
 

@@ -322,6 +322,66 @@ def test_an_erasure_reaches_what_still_waits_to_be_sent(hub: Hub, machine: Calla
     assert ANN.encode() not in hub.history
 
 
+def test_an_erasure_reaches_votes_that_another_app_has_not_synced_yet(hub: Hub, machine: Callable[..., Machine]) -> None:
+    space, laptop = machine(pace=STILL), machine(pace=STILL)
+    space.sync.start()
+    space.vote("synced")
+    assert space.sync.flush(20)
+    laptop.sync.start()
+    space.vote("not synced")
+    space.vote("of bob", BOB)
+    add(space.store, "open")
+    assert laptop.store.erase(ANN) == 1
+    assert laptop.sync.flush(20)
+    assert ANN.encode() not in hub.history
+    assert space.sync.flush(20)
+    assert space.voted() == ["of bob"]
+    assert until(lambda: hub.votes() == ["of bob"])
+    assert ANN.encode() not in hub.history
+    assert ANN.encode() not in b"".join(path.read_bytes() for path in space.waiting())
+    with pytest.raises(BadVote, match="not open for you"):
+        cast(space.store, "open", "tie", ANN)
+    with pytest.raises(BadVote, match="takes no more"):
+        add(space.store, "later")
+    third = machine()
+    third.sync.start()
+    assert third.voted() == ["of bob"]
+    with pytest.raises(BadVote, match="takes no more"):
+        add(third.store, "later")
+
+
+def test_votes_that_were_sent_while_they_were_erased_elsewhere_go_from_the_copy(hub: Hub, machine: Callable[..., Machine]) -> None:
+    space, laptop = machine(), machine(pace=STILL)
+    space.sync.start()
+    laptop.sync.start()
+    space.vote("of ann")
+    space.vote("of bob", BOB)
+    laptop.store.erase(ANN)
+    assert space.sync.flush(20)
+    assert ANN.encode() in hub.history, "the laptop has not told yet"
+    assert laptop.sync.flush(20)
+    assert until(lambda: hub.votes() == ["of bob"])
+    assert until(lambda: ANN.encode() not in hub.history)
+    assert laptop.voted() == ["of bob"]
+    assert until(lambda: space.voted() == ["of bob"])
+
+
+def test_of_two_apps_on_one_store_what_one_erases_the_other_does_not_sync(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one = machine(pace=STILL)
+    one.sync.start()
+    one.vote("synced")
+    assert one.sync.flush(20)
+    one.vote("not synced")
+    one.vote("of bob", BOB)
+    assert until(lambda: any(b"of bob" in path.read_bytes() for path in one.waiting()))
+    beside = Store(one.folder / "votes.sqlite")
+    assert beside.erase(ANN) == 2
+    assert one.sync.flush(20)
+    assert until(lambda: hub.votes() == ["of bob"])
+    assert until(lambda: ANN.encode() not in hub.history)
+    assert one.voted() == ["of bob"]
+
+
 def test_an_erasure_that_was_ended_half_way_is_completed(hub: Hub, machine: Callable[..., Machine]) -> None:
     one = machine()
     one.sync.start()

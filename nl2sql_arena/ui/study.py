@@ -214,7 +214,7 @@ class StudyTab:
             session.visit = None
             follows = " The synced copy follows by itself." if self.services.sync else ""
             said = LEFT.format(count=f"{count} {'question' if count == 1 else 'questions'} with all that you said of them") + follows
-            kept = {SECRET: remembered[SECRET]}
+            kept = {SECRET: new_secret()}  # the old id takes no more votes
             return self._page(session) | {self.refused: render.note(said, "good"), self.remembered: kept}
 
     # The next question

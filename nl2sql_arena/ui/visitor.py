@@ -94,10 +94,12 @@ class Visitor:
                     count = self.services.store.erase(session.voter)
                 except ArenaError as problem:
                     return {self.told: render.note(str(problem), "bad"), self.confirm: gr.update(visible=False)}
+                kept = _remembered(new_secret(), session)  # the old id takes no more votes
+                self.sessions.recognise(session, kept)
                 self._close(session, ANEW)
                 said = ERASED.format(battles=_battles(count)) + (" The synced copy follows by itself." if self.services.sync else "")
                 told = {self.told: render.note(said, "good"), self.confirm: gr.update(visible=False)}
-                return self._page(session, page) | told
+                return self._page(session, page) | told | {self.remembered: kept, self.shown: _line(session)}
 
         self.reset.click(on_reset, self.remembered, everything, **instant)
         self.erase.click(self.on_erase, self.remembered, [self.confirm, self.asks, self.told], **instant)

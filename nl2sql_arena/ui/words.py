@@ -90,5 +90,5 @@ RECHOSEN = "This holds from your next question on; the one on the page is kept a
 LATER = "You have a new id. Votes under {id} stay; note that id if you may want them erased."
 ANEW = "This battle is closed without a verdict. Ask the next question."
 ASK_ERASE = "Erase {battles}, votes and all, for good?"
-ERASED = "Erased: {battles}, votes and all."
+ERASED = "Erased: {battles}, votes and all. You have a new id."
 NOTHING_LEFT = "Nothing is kept under your id, so there is nothing to erase."

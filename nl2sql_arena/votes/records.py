@@ -13,7 +13,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from nl2sql_arena.votes.tables import BATTLES, EVENTS, TOMBSTONES
+from nl2sql_arena.votes.tables import BATTLES, EVENTS, TOMBSTONES, now
+from nl2sql_arena.votes.voters import MARK, mark
 
 FORMAT = 1
 AT_ONCE = 500
@@ -26,7 +27,7 @@ TELLING = ("battle_id", "kind", "created", "winner", "flag", "note")
 
 @dataclass(frozen=True)
 class Record:
-    """One row of one table. A tombstone says that its battle was erased."""
+    """One row of one table. A tombstone says that its battle was erased or, as a `voters.mark`, all that a voter leaves anywhere."""
 
     table: Table
     row: Mapping[str, Any]
@@ -45,15 +46,20 @@ class Record:
 
 @dataclass(frozen=True)
 class Restored:
-    """What records changed in a store: rows added, battles erased; and events whose battle is nowhere, which were left out."""
+    """What records changed in a store: rows added, battles erased; and events whose battle is nowhere, which were left out.
+
+    `marked` are battles of erased voters that had no tombstone yet: they came, or were here, unknown to whoever erased.
+    """
 
     battles: int = 0
     events: int = 0
     erased: int = 0
     orphans: int = 0
+    marked: tuple[str, ...] = ()
 
     def plus(self, more: "Restored") -> "Restored":
-        return Restored(self.battles + more.battles, self.events + more.events, self.erased + more.erased, self.orphans + more.orphans)
+        battles, events, erased = self.battles + more.battles, self.events + more.events, self.erased + more.erased
+        return Restored(battles, events, erased, self.orphans + more.orphans, self.marked + more.marked)
 
 
 def written(records: Iterable[Record]) -> bytes:
@@ -104,6 +110,8 @@ def put_back(connection: sa.Connection, records: Iterable[Record]) -> Restored:
     for record in records:
         sorts[record.table].setdefault(record.key, record)
     erased = _bury(connection, list(sorts["tombstones"].values()))
+    marked = _marked(connection, [*sorts["battles"].values(), *sorts["events"].values()])
+    erased += _bury(connection, [Record("tombstones", {"battle_id": name, "erased": now()}) for name in marked])
     concerned = list(dict.fromkeys(record.battle_id for kind in ("battles", "events") for record in sorts[kind].values()))
     buried = {name for some in _chunks(concerned) for name in _known(connection, TOMBSTONES.c.battle_id, some)}
     battles = [record for record in sorts["battles"].values() if record.battle_id not in buried]
@@ -114,7 +122,22 @@ def put_back(connection: sa.Connection, records: Iterable[Record]) -> Restored:
     fitting = [record for record in events if record.battle_id in here]
     fitting.sort(key=lambda record: str(record.row.get("created", "")))  # stable: within a moment as they were written
     added_events = _insert(connection, EVENTS, fitting)
-    return Restored(added_battles, added_events, erased, len(events) - len(fitting))
+    return Restored(added_battles, added_events, erased, len(events) - len(fitting), marked)
+
+
+def _marked(connection: sa.Connection, coming: Iterable[Record]) -> tuple[str, ...]:
+    """Battles of erased voters, here and among what comes, that have no tombstone of their own."""
+    marks = set(connection.execute(sa.select(TOMBSTONES.c.battle_id).where(TOMBSTONES.c.battle_id.startswith(MARK))).scalars())
+    if not marks:
+        return ()
+    here = [voter for voter in connection.execute(sa.select(BATTLES.c.voter).distinct()).scalars() if mark(voter) in marks]
+    found = [
+        name for some in _chunks(here) for name in connection.execute(sa.select(BATTLES.c.id).where(BATTLES.c.voter.in_(some))).scalars()
+    ]
+    found += [record.battle_id for record in coming if mark(str(record.row.get("voter", ""))) in marks]
+    names = list(dict.fromkeys(found))
+    known = {name for some in _chunks(names) for name in _known(connection, TOMBSTONES.c.battle_id, some)}
+    return tuple(name for name in names if name not in known)
 
 
 def _bury(connection: sa.Connection, tombstones: Sequence[Record]) -> int:

@@ -41,6 +41,7 @@ from nl2sql_arena.votes.tables import (
     now,
     prompt_hash,
 )
+from nl2sql_arena.votes.voters import mark
 
 BUSY_SECONDS = 15
 UNDO_SECONDS = 60
@@ -90,6 +91,9 @@ class Store:
         for side, answer, revision in zip(SIDES, (battle.a, battle.b), revisions, strict=True):
             row |= {f"{name}_{side}": value for name, value in _side(answer, revision).items()}
         with self._writing() as connection:
+            _voter_s_turn(connection, voter)
+            if connection.execute(TOMBSTONES.select().where(TOMBSTONES.c.battle_id == mark(voter))).first():
+                raise BadVote("All votes under this id were erased as its voter asked, and it takes no more; take a new id to vote.")
             if connection.execute(TOMBSTONES.select().where(TOMBSTONES.c.battle_id == battle.id)).first():
                 raise BadVote("This battle was erased on its voter's request; ask a new question.")
             if seat:
@@ -194,17 +198,23 @@ class Store:
         self.on_change(battle_id)
 
     def erase(self, voter: str) -> int:
-        """Delete a voter's battles and events; their ids stay as tombstones without text. Returns how many battles. Raises StoreError."""
+        """Delete a voter's battles and events; their ids stay as tombstones without text. Returns how many battles. Raises StoreError.
+
+        A hash of the voter's id stays, too: it takes no further vote here, and what another app has under it goes when that is synced.
+        """
         own = sa.select(BATTLES.c.id).where(BATTLES.c.voter == voter)
         with self._writing() as connection:
+            _voter_s_turn(connection, voter)
             found = list(connection.execute(own).scalars())
+            insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            gone = [{"battle_id": each, "erased": now()} for each in (*found, mark(voter))]
+            connection.execute(insert(TOMBSTONES).on_conflict_do_nothing(), gone)
             if found:
-                connection.execute(TOMBSTONES.insert(), [{"battle_id": each, "erased": now()} for each in found])
                 connection.execute(EVENTS.delete().where(EVENTS.c.battle_id.in_(own)))
                 connection.execute(BATTLES.delete().where(BATTLES.c.voter == voter))
         self._wipe()
-        for battle_id in found:
-            self.on_change(battle_id)
+        for name in (*found, mark(voter)):
+            self.on_change(name)
         return len(found)
 
     def count_of(self, voter: str) -> int:
@@ -252,6 +262,11 @@ class Store:
         """Every battle that is here, and those that were erased. Raises StoreError."""
         with self._reading() as connection:
             return ids(connection)
+
+    def erased(self) -> list[str]:
+        """What stands among the tombstones: battles and voters (`voters.mark`) that were erased. Raises StoreError."""
+        with self._reading() as connection:
+            return list(connection.execute(sa.select(TOMBSTONES.c.battle_id)).scalars())
 
     def records(self, battles: Sequence[str]) -> list[Record]:
         """All that is known of some battles, for a copy elsewhere. Raises StoreError."""
@@ -388,7 +403,14 @@ def _server(url: str) -> sa.Engine:
         raise StoreError("A PostgreSQL store needs psycopg; install it with `pip install -r requirements-postgres.txt`.") from problem
 
 
+def _voter_s_turn(connection: sa.Connection, voter: str) -> None:
+    """On PostgreSQL nobody erases while the same voter votes; SQLite has one writer."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"voter {voter}"))))
+
+
 def _own(connection: sa.Connection, battle_id: str, voter: str) -> sa.RowMapping:
+    _voter_s_turn(connection, voter)
     battle = connection.execute(BATTLES.select().where(BATTLES.c.id == battle_id)).mappings().first()
     if battle is None or battle["voter"] != voter:
         raise BadVote("This battle is not open for you; ask a question first.")

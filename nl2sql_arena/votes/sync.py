@@ -214,6 +214,7 @@ class Sync:
         if self._is_first:
             self._take_leftovers()
             self._is_first = False
+        self._heed_erasures()
         self._write_down()
         for tries_left in reversed(range(TRIES)):
             try:
@@ -230,6 +231,13 @@ class Sync:
                 time.sleep(random.uniform(0, 0.5))
         with self._lock:
             self._is_clean = not any(held & self._buried for held in self._holds.values())
+
+    def _heed_erasures(self) -> None:
+        """What another process has erased from this store goes from what waits here and from the copy, too."""
+        if fresh := set(self._store.erased()) - self._buried:
+            self._bury(fresh)
+            for name in fresh:
+                self.changed(name)
 
     def _take_leftovers(self) -> None:
         """What a killed process left in the outbox goes into the store, should that lack it; the store sends it again."""
@@ -269,8 +277,7 @@ class Sync:
 
     def _restore(self, records: Collection[Record]) -> None:
         """A few battles at a time, so that no vote waits long for its turn."""
-        buried = [record for record in records if record.table == "tombstones"]
-        self._bury(buried)
+        self._bury(record.battle_id for record in records if record.table == "tombstones")
         battles: dict[str, list[Record]] = {}
         for record in records:
             battles.setdefault(record.battle_id, []).append(record)
@@ -279,9 +286,12 @@ class Sync:
             if found.orphans:
                 log.warning("%s events of battles that are nowhere were left out", found.orphans)
             self.gained = self.gained.plus(found)
+            self._bury(found.marked)
+            for name in found.marked:
+                self.changed(name)
 
-    def _bury(self, tombstones: Iterable[Record]) -> None:
-        if fresh := {record.battle_id for record in tombstones} - self._buried:
+    def _bury(self, battles: Iterable[str]) -> None:
+        if fresh := set(battles) - self._buried:
             self._buried |= fresh
             self._outbox.forget(fresh)
             for keys in self._waiting.values():
@@ -316,7 +326,7 @@ class Sync:
         try:
             for names in _some(sorted(unwritten)):
                 records = [each for each in self._store.records(names) if not self._is_underway(each.key)]
-                self._bury(each for each in records if each.table == "tombstones")
+                self._bury(each.battle_id for each in records if each.table == "tombstones")
                 if records:
                     path = self._outbox.append(records)
                     self._waiting.setdefault(path, {}).update((record.key, record.battle_id) for record in records)

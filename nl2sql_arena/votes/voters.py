@@ -11,6 +11,7 @@ from hashlib import sha256
 SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32, without I, L, O and U, which are misread."""
 SIZE, GROUP = 12, 4
+MARK = "voter "
 SECRET = re.compile(r"[\w-]{32,64}", re.ASCII)
 
 
@@ -33,6 +34,11 @@ def as_kept(typed: str) -> str:
     """An id as it is kept, of one that a person typed, with small letters or without dashes; anything else as it is."""
     found = re.sub(r"[\s-]", "", typed.upper()).translate(str.maketrans("OIL", "011"))
     return _grouped(found) if len(found) == SIZE and set(found) <= set(SYMBOLS) else typed.strip()
+
+
+def mark(voter: str) -> str:
+    """What stands among the tombstones for a voter whose votes were erased; the id itself cannot be found from it."""
+    return MARK + sha256(f"erased {voter}".encode()).hexdigest()[:32]
 
 
 def _grouped(symbols: str) -> str:

@@ -90,7 +90,8 @@ def test_an_id_is_kept_changed_and_erased_by_its_own_browser_only(server):
         each.click("tier-questions")
         each.ask(SAME)
         each.vote("tie")
-    mine = voter(page.values["visitor"]["secret"])
+    secret = page.values["visitor"]["secret"]
+    mine = voter(secret)
     assert mine in page.shown["voter"]
     assert mine not in other.seen
     page.click("voter-erase")
@@ -103,6 +104,13 @@ def test_an_id_is_kept_changed_and_erased_by_its_own_browser_only(server):
     assert "Erased: 1 battle" in page.shown["voter-told"]
     assert kept_of(server, page) == kept_of(server, page, "events") == []
     assert len(kept_of(server, other)) == 1
+    assert mine not in page.shown["voter"], "the old id takes no more votes"
+    stale = opened(server, "questions", secret)
+    stale.ask(SAME)
+    stale.vote("tie")
+    assert "it takes no more; take a new id to vote." in stale.shown["told"]
+    assert kept_of(server, stale) == []
+    mine = voter(page.values["visitor"]["secret"])
     page.click("voter-erase")
     assert NOTHING_LEFT in page.shown["voter-told"]
     page.ask(SAME)
