@@ -48,7 +48,12 @@ class Settings:
     """Between two commits to it, at least."""
     asks_per_hour: int = 120
     votes_per_hour: int = 120
-    """What one page may; an address has five times as much. 0: no limit."""
+    queries_per_hour: int = 240
+    """Of a visitor's own: the SQL tab and queries put right."""
+    files_per_hour: int = 60
+    """Files of votes and of runs."""
+    runs_per_hour: int = 12
+    """Benchmark runs, started or resumed. Of each of these five what one page may; an address has five times as much. 0: no limit."""
     control_every: int = 10
     """One question in so many that the page offers repeats one of the visitor's own with sides exchanged; 0: none does."""
     audit_every: int = 20
@@ -66,7 +71,8 @@ class Settings:
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from HOST, PORT, ARENA_DATA, ARENA_PROFILE, ARENA_MODELS (comma-separated), ARENA_STUDY, ARENA_STORE_URL, ARENA_SIGNING_KEY,
-    ARENA_SYNC_REPO, ARENA_SYNC_SECONDS, ARENA_ASKS_PER_HOUR, ARENA_VOTES_PER_HOUR, ARENA_CONTROL_EVERY and ARENA_AUDIT_EVERY.
+    ARENA_SYNC_REPO, ARENA_SYNC_SECONDS, ARENA_ASKS_PER_HOUR, ARENA_VOTES_PER_HOUR, ARENA_QUERIES_PER_HOUR, ARENA_FILES_PER_HOUR,
+    ARENA_RUNS_PER_HOUR, ARENA_CONTROL_EVERY and ARENA_AUDIT_EVERY.
 
     An empty one is as if unset. Raises BadInput.
     """
@@ -85,6 +91,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         sync_seconds=_seconds("ARENA_SYNC_SECONDS", given.get("ARENA_SYNC_SECONDS", "60")),
         asks_per_hour=_count("ARENA_ASKS_PER_HOUR", given.get("ARENA_ASKS_PER_HOUR", "120")),
         votes_per_hour=_count("ARENA_VOTES_PER_HOUR", given.get("ARENA_VOTES_PER_HOUR", "120")),
+        queries_per_hour=_count("ARENA_QUERIES_PER_HOUR", given.get("ARENA_QUERIES_PER_HOUR", "240")),
+        files_per_hour=_count("ARENA_FILES_PER_HOUR", given.get("ARENA_FILES_PER_HOUR", "60")),
+        runs_per_hour=_count("ARENA_RUNS_PER_HOUR", given.get("ARENA_RUNS_PER_HOUR", "12")),
         control_every=_count("ARENA_CONTROL_EVERY", given.get("ARENA_CONTROL_EVERY", "10")),
         audit_every=_count("ARENA_AUDIT_EVERY", given.get("ARENA_AUDIT_EVERY", "20")),
         study=Path(given["ARENA_STUDY"]) if "ARENA_STUDY" in given else None,

@@ -11,6 +11,7 @@ import gradio as gr
 
 from nl2sql_arena import sandbox
 from nl2sql_arena.services import Profile, Services, unsynced
+from nl2sql_arena.settings import Settings
 from nl2sql_arena.ui import about, render
 from nl2sql_arena.ui.arena import ArenaTab
 from nl2sql_arena.ui.benchmark.tab import BenchmarkTab
@@ -19,7 +20,7 @@ from nl2sql_arena.ui.sessions import Sessions
 from nl2sql_arena.ui.study import StudyTab
 from nl2sql_arena.ui.study_progress import ProgressTab
 from nl2sql_arena.ui.votes.tab import VotesTab
-from nl2sql_arena.votes.limits import Limits
+from nl2sql_arena.votes.limits import Action, Limits
 from nl2sql_arena.votes.study import Opened
 
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
@@ -42,7 +43,7 @@ class Page:
 
 TABS: dict[str, Callable[[gr.Tab, Page], Any]] = {
     "Arena": lambda _tab, page: _arena(page),
-    "SQL": lambda _tab, page: ByHand(page.services),
+    "SQL": lambda _tab, page: ByHand(page.services, page.sessions),
     "Votes": lambda tab, page: VotesTab(page.services, page.profile, page.sessions, tab),
     "Benchmark": lambda tab, page: BenchmarkTab(page.services, page.profile, page.sessions, tab),
     "About": lambda _tab, page: about.build(page.services, page.profile),
@@ -61,7 +62,7 @@ def build_app(services: Services, profile: Profile, concurrency: int = 4, stream
     """The whole page; `streams` is off where a GPU decorator runs the models in another process. With a `study` there is only that."""
     if study:
         return _study(services, profile, concurrency, study)
-    limits = Limits({"ask": services.settings.asks_per_hour, "vote": services.settings.votes_per_hour})
+    limits = Limits(_an_hour(services.settings))
     page = Page(services, profile, Sessions(limits), concurrency, streams)
 
     def closed(request: gr.Request) -> None:
@@ -110,11 +111,24 @@ def _study(services: Services, profile: Profile, concurrency: int, study: Opened
     return demo
 
 
+def _an_hour(settings: Settings) -> dict[Action, int]:
+    """What one page may do in an hour."""
+    return {
+        "ask": settings.asks_per_hour,
+        "vote": settings.votes_per_hour,
+        "query": settings.queries_per_hour,
+        "file": settings.files_per_hour,
+        "run": settings.runs_per_hour,
+    }
+
+
 def launch_options() -> dict[str, Any]:
     """What the page needs at `launch`: looks, and nothing that reaches out or reports."""
     return {
         "theme": theme(),
-        "css": "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("style.css", "votes/style.css", "study.css")),
+        "css": "\n".join(
+            (Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("style.css", "votes/style.css", "study.css")
+        ),
         "head": (Path(__file__).parent / "head.html").read_text(encoding="utf-8"),
         "footer_links": ["settings"],
         "ssr_mode": False,

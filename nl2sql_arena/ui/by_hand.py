@@ -7,6 +7,7 @@ import gradio as gr
 from nl2sql_arena.errors import ArenaError, BadInput
 from nl2sql_arena.services import Services
 from nl2sql_arena.ui import render
+from nl2sql_arena.ui.sessions import Sessions
 
 LONGEST = 20_000
 """Characters of a query that is accepted."""
@@ -16,8 +17,8 @@ Update = dict[Any, Any]
 class ByHand:
     """The tab's components and handlers; nothing is kept of what is run here."""
 
-    def __init__(self, services: Services) -> None:
-        self.services = services
+    def __init__(self, services: Services, sessions: Sessions) -> None:
+        self.services, self.sessions = services, sessions
         names = list(services.databases)
         first = names[0] if names else None
         self.db = gr.Dropdown(names, value=first, label="Database", elem_id="by-hand-db")
@@ -31,12 +32,20 @@ class ByHand:
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         self.db.change(self.on_db, self.db, [self.sql, self.schema, self.table], queue=False, **private)
         self.run.click(
-            self.on_run, [self.db, self.sql], self.table, trigger_mode="once", concurrency_id="by-hand", concurrency_limit=2, **private
+            self.on_click, [self.db, self.sql], self.table, trigger_mode="once", concurrency_id="by-hand", concurrency_limit=2, **private
         )
 
     def on_db(self, db: str) -> Update:
         """Another database's tables, and a query that runs on it."""
         return {self.sql: self._start(db), self.schema: self._schema(db), self.table: ""}
+
+    def on_click(self, db: str | None, sql: str | None, request: gr.Request) -> str:
+        """One of so many queries in an hour."""
+        try:
+            self.sessions.admit("query", request)
+        except ArenaError as problem:
+            return render.note(str(problem), "bad")
+        return self.on_run(db, sql)
 
     def on_run(self, db: str | None, sql: str | None) -> str:
         """The result table of a query, or why there is none."""

@@ -69,6 +69,7 @@ class Fixing:
                 raise BadVote(AFTER_THE_VOTE)
             fix = Fix(side, (sql or "").strip(), 0)
             checked(fix)
+            self.sessions.admit("query", request)
             done = self.services.engine.run(asked.battle.db, fix.fix_sql)
         except ArenaError as problem:
             return {self.told: render.note(str(problem), "bad")}

@@ -1,4 +1,4 @@
-"""How often one page and one address may ask and vote. Held in memory alone, under a salted hash whose salt is new every day.
+"""How often one page and one address may do what costs something. Held in memory alone, under a salted hash whose salt is new every day.
 
 A limit is a bucket that leaks (the generic cell rate algorithm): so many at once at most, after that evenly over the hour. Covered: a
 script that floods the arena from few addresses. Not covered: many addresses; those votes are flagged by what they look like (`flags`).
@@ -15,8 +15,11 @@ from typing import Literal
 
 from nl2sql_arena.errors import BadInput
 
-Action = Literal["ask", "vote", "enter"]
-WORDS: dict[Action, str] = {"ask": "questions", "vote": "votes", "enter": "codes"}
+Action = Literal["ask", "vote", "query", "file", "run", "enter"]
+"""A question to two models, a vote, a query of one's own, a file of votes or of a run, a benchmark run, a try of a study's code."""
+WORDS: dict[Action, str] = {
+    "ask": "questions", "vote": "votes", "query": "queries", "file": "files", "run": "benchmark runs", "enter": "codes",
+}  # fmt: skip
 HOUR, DAY = 3600.0, 86400.0
 FOR_AN_ADDRESS = 5
 """How many pages' worth one address has: several people may share it."""
@@ -41,7 +44,7 @@ class Limits:
         self._lock = threading.Lock()
 
     def admit(self, action: Action, voter: str, origin: str) -> bool:
-        """Count one ask or vote. Returns False where the address is unknown, so that only the page was limited.
+        """Count one action. Returns False where the address is unknown, so that only the page was limited.
 
         Raises BadInput with how long to wait; what is refused is not counted.
         """

@@ -7,6 +7,7 @@ import pytest
 from nl2sql_arena import settings, ui
 from nl2sql_arena.services import choose_profile, open_services
 from nl2sql_arena.ui.by_hand import LONGEST, ByHand
+from nl2sql_arena.ui.sessions import Sessions
 from tests.scripted_model import write_scripted
 from tests.ui.raw_page import RawPage
 from tests.ui.script import SAMPLE_DBS
@@ -78,7 +79,7 @@ def test_a_database_can_be_looked_at_and_asked(page):
 )
 def test_what_cannot_run_is_said(services, sql, said):
     with ui.gr.Blocks():
-        tab = ByHand(services)
+        tab = ByHand(services, Sessions())
     assert said in tab.on_run("shop", sql)
 
 

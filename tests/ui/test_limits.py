@@ -55,3 +55,44 @@ def test_a_page_that_comes_too_often_is_told_to_wait(limited):
     kept = b"".join(path.read_bytes() for path in limited.data.glob("votes.sqlite*")) + limited.log.read_bytes()
     assert HOME.encode() not in kept
     assert OTHER.encode() not in kept
+
+
+@pytest.fixture
+def thrifty(monkeypatch, tmp_path):
+    for action in ("QUERIES", "FILES", "RUNS"):
+        monkeypatch.setenv(f"ARENA_{action}_PER_HOUR", "1")
+    server = Server(tmp_path / "data")
+    server.data.mkdir()
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_what_else_costs_something_is_limited_in_a_sentence(thrifty):
+    page, other, here = (page_from(thrifty, address) for address in (HOME, OTHER, ""))
+    for each in (page, other, here):
+        each.values |= {"by-hand-db": "shop", "by-hand-sql": "SELECT 41 + 1 AS answer"}
+        each.click("by-hand-run")
+        assert "42" in each.shown["by-hand-table"]
+    page.click("by-hand-run")
+    assert "At most 1 queries in an hour are taken from one page; go on in 60 minutes." in page.shown["by-hand-table"]
+    assert "42" not in page.shown["by-hand-table"]
+    here.click("by-hand-run")
+    assert "42" in here.shown["by-hand-table"], "whoever sits at the machine is not limited"
+    page.values["db"] = "shop"
+    page.ask(PLAIN)
+    page.vote("both_bad")
+    page.values["fix-sql"] = "SELECT 41 + 1 AS answer"
+    page.click("fix-run")
+    assert "At most 1 queries in an hour" in page.shown["fix-told"]
+    assert "42" not in page.shown.get("fix-table", "")
+    save = page.handlers("votes-download")[0]
+    page.values["votes-format"] = "jsonl"
+    page.call(save)
+    assert "rows in votes-" in page.shown["votes-told"]
+    page.call(save)
+    assert "At most 1 files in an hour" in page.shown["votes-told"]
+    page.click("bench-quick")
+    assert "bad" not in page.shown["bench-progress"]
+    page.call(page.handlers("bench-quick")[0])
+    assert "At most 1 benchmark runs in an hour" in page.shown["bench-progress"]

@@ -150,7 +150,9 @@ class Controls:
             try:
                 if session.bench.at_work:
                     raise BadInput(AT_WORK)
-                session.bench.begin(plan(session))
+                planned = plan(session)
+                self.common.sessions.admit("run", request)
+                session.bench.begin(planned)
             except ArenaError as problem:
                 return {self.progress: render.note(str(problem), "bad")}
             return self.offer(session.bench) | {self.progress: render.note(WAITING, "busy")}

@@ -142,6 +142,10 @@ class BenchmarkTab:
         run = session.bench.run
         if run is None or run.path is None or not run.path.is_file():
             raise gr.Error("This run has no file yet; start a run first.")
+        try:
+            self.common.sessions.admit("file", request)
+        except ArenaError as problem:
+            raise gr.Error(str(problem)) from problem
         waits = len(seen(session, run).results) < len(run.results)
         name = f"{run.path.stem}-without-your-open-question.jsonl" if waits else run.path.name
         return {"name": name, "type": "application/x-ndjson", "text": runs.text(run.path, session.is_undecided)}

@@ -50,6 +50,10 @@ class Saving:
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
         def save(form: str, key: str | None, counted: str, request: gr.Request) -> Update:
+            try:
+                self.sessions.admit("file", request)
+            except ArenaError as problem:
+                return {self.file: {}, self.told: render.note(str(problem), "bad")}
             return self.on_save(form, which(key), counted == unflagged, self.sessions.of(request.session_hash))
 
         made = self.button.click(save, [self.form, group, flags], [self.file, self.told], concurrency_limit=2, **private)
