@@ -1,7 +1,7 @@
 """Votes of the store as ballots: with level and category of their questions and, where asked for, the verdict on both answers.
 
-A verdict needs the battle's very database and the question's gold. Each answer is judged once in a process: models decode greedily, so that
-many votes are on few answers.
+A verdict needs the battle's very database and the question's gold. Each answer is judged once: models decode greedily, so that many votes
+are on few answers, and verdicts are kept in the data folder (`verdicts`).
 """
 
 import threading
@@ -10,6 +10,7 @@ from typing import Any
 
 from nl2sql_arena.benchmark.runner import score
 from nl2sql_arena.benchmark.scorers import SCORERS, once
+from nl2sql_arena.benchmark.verdicts import Verdicts
 from nl2sql_arena.difficulty import level
 from nl2sql_arena.services import Services
 from nl2sql_arena.types import SCORE, Answer, Completion, Example, Execution, Prepared, Prompt, Score
@@ -18,6 +19,7 @@ from nl2sql_arena.votes.reading import ballot
 
 Row = Mapping[str, Any]
 RULES = ("strict", "relaxed")
+KEPT = "verdicts.jsonl"
 UNANSWERABLE = "unanswerable"
 """The level of a question whose right answer is to abstain."""
 
@@ -27,7 +29,7 @@ class Reader:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._known: dict[tuple[str, ...], tuple[Score, ...]] = {}
+        self._known = Verdicts(services.settings.data / KEPT, RULES)
         self._examples: dict[str, dict[str, Example]] = {}
         self._lock = threading.Lock()
 
@@ -62,14 +64,17 @@ class Reader:
 
     def _scores(self, example: Example, row: Row, side: str, run_gold: Callable[[str, str], Execution]) -> tuple[Score, ...]:
         """One for each rule."""
-        key = (row["db"], row["db_content"], example.id, row[f"outcome_{side}"], row[f"sql_{side}"])
-        if key not in self._known:
+        content = self._services.databases[row["db"]].content
+        key = self._known.key(content, example, row[f"outcome_{side}"], row[f"sql_{side}"])
+        known = self._known.get(key)
+        if known is None:
             answer = _answer(example, row, side, self._services)
             found = tuple(score(example, answer, run_gold, SCORERS[rule]) for rule in RULES)
             if any(each.reason == "infrastructure" for each in found):
                 return found  # our own failure: tried again next time
-            self._known[key] = found
-        return self._known[key]
+            self._known.add(key, found)
+            return found
+        return known
 
 
 def _answer(example: Example, row: Row, side: str, services: Services) -> Answer:

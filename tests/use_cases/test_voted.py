@@ -6,15 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from nl2sql_arena.benchmark.verdicts import Verdicts
 from nl2sql_arena.benchmark.voted import Reader
 from nl2sql_arena.services import Services
-from nl2sql_arena.types import Example, Execution, Limits
+from nl2sql_arena.types import Example, Execution, Limits, Score
 from nl2sql_arena.votes import reading
 from nl2sql_arena.votes.ballots import Verdict
 from tests.simulated_votes import Said, fill
 from tests.use_cases.scripted_models import BASELINE, LEFT, RIGHT
 
 WRONG = "SELECT 1 AS one"
+
+
+@pytest.fixture
+def services(services: Services, tmp_path: Path) -> Services:
+    """With a data folder of the test's own, in which verdicts are kept."""
+    return replace(services, settings=replace(services.settings, data=tmp_path / "data"))
 
 
 @pytest.fixture
@@ -87,3 +94,37 @@ def test_our_own_failure_is_no_verdict_and_is_tried_again(services: Services, sa
 def test_a_battle_with_the_baseline_is_a_kind_of_its_own(services: Services, said: Callable[..., Said], tmp_path: Path) -> None:
     rows = fill(tmp_path / "v.sqlite", [said(), said(b=BASELINE), said(b="gone"), said(a=BASELINE, profile="baseline")]).votes()
     assert [reading.kind(row, services.cards) for row in rows] == ["mini", "mini+baseline", "mini", "baseline"]
+
+
+def no_query(*_: object) -> Execution:
+    raise AssertionError("a verdict that is kept needs no query")
+
+
+def test_a_second_start_knows_the_verdicts_and_runs_nothing(
+    services: Services, said: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = fill(tmp_path / "v.sqlite", [said(), said(voter="bob")]).votes()
+    first = list(Reader(services).judged(rows))
+    kept = services.settings.data / "verdicts.jsonl"
+    assert len(kept.read_text().splitlines()) == 2, "one line an answer"
+    assert WRONG not in kept.read_text()
+    with kept.open("a") as file:
+        file.write('["torn')
+    monkeypatch.setattr(services.engine, "run", no_query)
+    assert list(Reader(services).judged(rows)) == first
+
+
+def test_a_verdict_holds_for_its_own_content_golds_and_answer_only(example: Example, tmp_path: Path) -> None:
+    known = Verdicts(tmp_path / "verdicts.jsonl", ("strict",))
+    given = ("content", example, "ok", WRONG)
+    others = [
+        ("other", example, "ok", WRONG),
+        ("content", replace(example, gold_sql=("SELECT 2",)), "ok", WRONG),
+        ("content", example, "empty", WRONG),
+        ("content", example, "ok", "SELECT 2 AS one"),
+    ]
+    assert len({known.key(*each) for each in (given, *others)}) == 5
+    known.add(known.key(*given), (Score(1.0, "match"),))
+    again = Verdicts(tmp_path / "verdicts.jsonl", ("strict",))
+    assert again.get(again.key(*given)) == (Score(1.0, "match"),)
+    assert again.get(again.key(*others[0])) is None
