@@ -22,7 +22,7 @@ from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
 if TYPE_CHECKING:
     from nl2sql_arena.training.recipe import Recipe
 
-MINI_MINUTES = 90.0
+MINI_MINUTES = 120.0
 """What the minis that ship were trained for."""
 
 

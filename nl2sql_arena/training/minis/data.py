@@ -40,8 +40,8 @@ PAIRS_A_WORLD = 100
 """Pairs drawn on one random world: enough for some blocks."""
 PAIRS_A_DRAW = 200
 RENAMED_GROUP = 100
-EXTENDED = 0.25
-"""Share of the phrasebooks' questions to which a wish more is added, where one fits."""
+EXTENDED = 0.3
+"""Share of the phrasebooks' questions to which a wish more is added, where one fits, tried twice."""
 
 
 def unseen(pairs: Iterable[Pair], apart: Hashes) -> Iterator[Pair]:
@@ -105,8 +105,9 @@ class Sample:
         """A question of the phrasebooks, of every level about as often, in a random voice, some with a wish more."""
         intent = pick(rng, self._by_level[pick(rng, sorted(self._by_level))])
         question, sql = self.speaker.say(intent, rng)
-        if rng.random() < EXTENDED:
-            question, sql = extended(question, sql, self.guide, rng)
+        for _ in range(2):
+            if rng.random() < EXTENDED:
+                question, sql = extended(question, sql, self.guide, rng)
         return Pair(spoken_as(question, rng), sql, "phrasebook", intent.place, "")
 
 
