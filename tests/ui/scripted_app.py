@@ -20,10 +20,10 @@ CONTEXT = 16_384
 
 
 class Moody(Scripted):
-    """Slow on one question; if `flawed`, it fails on another when a battle asks it the first time."""
+    """Slow on one question; if `flawed`, it fails on another when a battle asks it the first time. `delay` is for all questions."""
 
-    def __init__(self, answers, flawed):
-        super().__init__(answers, context=CONTEXT)
+    def __init__(self, answers, flawed, delay=0.0):
+        super().__init__(answers, delay=delay, context=CONTEXT)
         self.slow = Scripted(answers, delay=0.2, context=CONTEXT)
         self.failing = Scripted(answers, failure=FAILURE)
         self.flawed, self.failed = flawed, set()
@@ -40,7 +40,8 @@ class Moody(Scripted):
 
 
 def load_moody(card, folder):
-    return Moody(json.loads((folder / card.base.id).read_text()), flawed=card.name == PAIR[0])
+    delay = 0.01 if card.name == os.environ.get("SCRIPTED_SLOW") else 0.0
+    return Moody(json.loads((folder / card.base.id).read_text()), flawed=card.name == PAIR[0], delay=delay)
 
 
 def write_models(folder):
