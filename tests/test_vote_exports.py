@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nl2sql_arena.errors import BadInput
-from nl2sql_arena.types import Winner
+from nl2sql_arena.types import Example, Winner
 from nl2sql_arena.votes import Store, exports
 from nl2sql_arena.votes.details import Detail, Fix, Note
 from nl2sql_arena.votes.exports import Row, Samples
@@ -84,6 +84,22 @@ def test_voters_are_told_apart_but_their_ids_stay_since_they_erase_votes(store: 
 def test_a_field_of_the_store_that_no_card_describes_stays_at_home(store: Store) -> None:
     votes = [vote | {"address": "192.0.2.1"} for vote in store.votes()]
     assert "192.0.2.1" not in str(exports.rows(votes, "real", SHOP))
+
+
+def test_rows_say_how_hard_their_question_is_and_of_unknown_ones_nothing(store: Store) -> None:
+    gold = "SELECT country, COUNT(*) FROM customers JOIN orders USING (id) GROUP BY country ORDER BY 2 DESC LIMIT 3"
+    about = {
+        ("shop", "shop-002"): Example("shop-002", "shop", "How many?", (gold,), "top", "arena"),
+        ("shop", "shop-003"): Example("shop-003", "shop", "How tall?", (), "unanswerable", "arena"),
+    }
+    kept(store, "tall", example_id="shop-003", question="How tall?")
+    kept(store, "reworded", question="How many, then?")
+    known = Samples(SHOP.contents, SHOP.questions, about)
+    found = {row["id"]: (row["level"], row["features"], row["category"]) for row in exports.rows(store.votes(), "real", known)}
+    assert found["one"] == ("extra", "aggregate,group,join,limit,order", "top")
+    assert found["tall"] == ("unanswerable", "", "unanswerable")
+    assert found["reworded"] == found["typed"] == ("", "", "")
+    assert {row["gold_a"] for row in leaving(store)} == {""}, "nobody has asked the benchmark"
 
 
 @pytest.mark.parametrize("form", exports.FORMATS)

@@ -47,6 +47,11 @@ class Reader:
             sides = [self._scores(example, row, side, run_gold) for side in "ab"] if example else []
             yield self._ballot(row, [_verdict(*each) for each in zip(RULES, *sides, strict=True)] if sides else ())
 
+    def with_gold(self, rows: Iterable[Row]) -> list[dict[str, Any]]:
+        """The rows with `gold_a`, `gold_b` (right, wrong, or empty: no verdict) and a `gold_reason_` of each, by the strict rule."""
+        given = list(rows)
+        return [{**row, **_gold(each)} for row, each in zip(given, self.judged(given), strict=True)]
+
     def example(self, row: Row) -> Example | None:
         """The question of a vote as the benchmark knows it; None for a typed one, and for one of another database of that name."""
         database = self._services.databases.get(row["db"])
@@ -88,6 +93,14 @@ def _answer(example: Example, row: Row, side: str, services: Services) -> Answer
 
 def _verdict(rule: str, a: Score, b: Score) -> Verdict:
     return Verdict(rule, _right(a), _right(b), a.reason, b.reason)
+
+
+def _gold(ballot: Ballot) -> dict[str, str]:
+    told = next((each for each in ballot.verdicts if each.rule == "strict"), Verdict("strict", None, None))
+    words = {True: "right", False: "wrong", None: ""}
+    return {
+        "gold_a": words[told.right_a], "gold_b": words[told.right_b], "gold_reason_a": told.reason_a, "gold_reason_b": told.reason_b,
+    }  # fmt: skip
 
 
 def _right(found: Score) -> bool | None:

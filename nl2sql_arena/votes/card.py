@@ -25,6 +25,9 @@ FIELDS = {
     "study": "hash (SHA-256) of the study that the vote was cast in, as `votes study check` prints it; empty: in none",
     "example_id": "the example question's id; empty for a typed one",
     "split": "the question's split; typed ones that equal a dev or test question have that split",
+    "level": "difficulty by Spider's rules, of the gold query; `unanswerable`: the tables cannot answer the question; empty: no gold",
+    "features": "what the gold query uses (join, group, window, ...), with commas",
+    "category": "the example question's category",
     "chosen": "how the question was chosen: `random`, `differs` (answers are known to differ), `least_voted`, `picked`, `typed`, "
     "`study`, `control` (repeats a battle with sides exchanged); only `random` ones are a fair sample",
     "profile": "`real`, `mini` (practice models) or `baseline`",
@@ -53,6 +56,8 @@ BY_SIDE = {
     "model": "the model", "revision": "revision of its weights", "precision": "what it ran as", "prompt": "the exact text that it read",
     "prompt_hash": "16 digits of a hash of that", "raw": "its own words", "sql": "the query made of them", "outcome": "what became of it",
     "message": "why it failed", "row_count": "rows of its result", "tokens": "tokens written", "seconds": "from question to result",
+    "gold": "what the benchmark says of its answer by strict execution match, `right` or `wrong`; empty: no gold answer, or not compared",
+    "gold_reason": "why, in the benchmark's words",
     "correct": "whether the voter says it is right; empty: not said", "reasons": "what the voter says is wrong, with commas",
 }  # fmt: skip
 BY_MODEL = "model, as name@revision: two revisions are two models"

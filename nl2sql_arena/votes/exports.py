@@ -11,13 +11,16 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from nl2sql_arena.database import Database
+from nl2sql_arena.difficulty import features, level
 from nl2sql_arena.errors import BadInput
+from nl2sql_arena.types import Example
 from nl2sql_arena.votes import card
 from nl2sql_arena.votes.ballots import CONTROL
 from nl2sql_arena.votes.consent import Tier
@@ -26,7 +29,7 @@ from nl2sql_arena.votes.reading import model
 from nl2sql_arena.votes.tables import BETTER
 
 Row = dict[str, Any]
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 MEASURED = ("dev", "test")
 GOOD = ("ok", "empty")
 TYPED_TOO: Tier = "questions"
@@ -34,6 +37,8 @@ TYPED_TOO: Tier = "questions"
 TEXTS = tuple(f"{name}_{side}" for name in ("prompt", "raw", "sql", "message") for side in "ab")
 LISTED = ("flags", "reasons_a", "reasons_b")
 """Fields of several words, written with commas."""
+UNTOLD = {f"{name}_{side}": "" for side in "ab" for name in ("gold", "gold_reason")}
+"""What the benchmark says of each side (`benchmark.voted.with_gold`), where nobody has asked it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Samples:
 
     contents: Mapping[str, str]
     questions: Mapping[tuple[str, str], str]
+    examples: Mapping[tuple[str, str], Example] = field(default_factory=dict)
 
     def hold(self, vote: Mapping[str, Any]) -> bool:
         """Whether a vote is on one of them. Battles of before contents were kept are known by their example question, word for word."""
@@ -50,11 +56,25 @@ class Samples:
         known = self.questions.get((vote["db"], vote["example_id"]))
         return vote["db"] in self.contents and known is not None and known.strip() == str(vote["question"]).strip()
 
+    def hardness(self, vote: Mapping[str, Any]) -> Row:
+        """Level, features and category of an example question of theirs, word for word; empty of any other."""
+        known = self.examples.get((vote["db"], vote["example_id"]))
+        if known is None or known.question.strip() != str(vote["question"]).strip():
+            return {"level": "", "features": "", "category": ""}
+        hard, found = _hardness(known.gold_sql[0]) if known.gold_sql else ("unanswerable", "")
+        return {"level": hard, "features": found, "category": known.category}
+
+
+@cache
+def _hardness(gold: str) -> tuple[str, str]:
+    return level(gold), ",".join(features(gold))
+
 
 def samples(databases: Mapping[str, Database]) -> Samples:
     """Of the databases that ship, as `database.catalogue` lists them. Raises BadDatabase."""
-    questions = {(name, each.id): each.question for name, database in databases.items() for each in database.examples()}
-    return Samples({name: database.content for name, database in databases.items()}, questions)
+    examples = {(name, each.id): each for name, database in databases.items() for each in database.examples()}
+    contents = {name: database.content for name, database in databases.items()}
+    return Samples(contents, {key: each.question for key, each in examples.items()}, examples)
 
 
 def rows(votes: Iterable[Mapping[str, Any]], profile: str, known: Samples, comments: bool = False) -> list[Row]:
@@ -63,7 +83,8 @@ def rows(votes: Iterable[Mapping[str, Any]], profile: str, known: Samples, comme
     for vote in votes:
         if vote["profile"] != profile or not known.hold(vote):
             continue
-        row = {"schema_version": SCHEMA_VERSION} | {name: value for name, value in vote.items() if card.is_described(name)}
+        told = {**UNTOLD, **vote, **known.hardness(vote)}
+        row = {"schema_version": SCHEMA_VERSION} | {name: value for name, value in told.items() if card.is_described(name)}
         row |= {name: ",".join(vote[name]) for name in LISTED}
         row |= {"voter": pseudonym(vote["voter"]), "dwell_seconds": round(seconds_between(vote["created"], vote["voted"]), 3)}
         if not vote["example_id"] and vote["consent"] != TYPED_TOO:
@@ -169,6 +190,11 @@ class Format:
     shape: Callable[[Iterable[Row]], list[Row]]
     write: Callable[[Sequence[Row]], bytes]
     title: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds all that is known of each vote."""
+        return self.shape is list
 
 
 FORMATS: dict[str, Format] = {

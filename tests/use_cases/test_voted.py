@@ -10,7 +10,7 @@ from nl2sql_arena.benchmark.verdicts import Verdicts
 from nl2sql_arena.benchmark.voted import Reader
 from nl2sql_arena.services import Services
 from nl2sql_arena.types import Example, Execution, Limits, Score
-from nl2sql_arena.votes import reading
+from nl2sql_arena.votes import exports, reading
 from nl2sql_arena.votes.ballots import Verdict
 from tests.simulated_votes import Said, fill
 from tests.use_cases.scripted_models import BASELINE, LEFT, RIGHT
@@ -53,6 +53,20 @@ def test_a_vote_on_an_example_carries_level_category_and_verdicts(
     assert strict.reason_a in ("columns", "rows")
     assert relaxed.rule == "relaxed"
     assert (ballot.model_a, ballot.seconds) == (f"{LEFT}@r1", 30.0)
+
+
+def test_rows_for_an_export_carry_what_gold_answers_say_of_both_sides(
+    services: Services, said: Callable[..., Said], tmp_path: Path
+) -> None:
+    rows = fill(tmp_path / "v.sqlite", [said(), said(typed="How many of mine?")]).votes()
+    on_example, on_typed = Reader(services).with_gold(rows)
+    assert (on_example["gold_a"], on_example["gold_b"], on_example["gold_reason_b"]) == ("wrong", "right", "match")
+    assert on_example["gold_reason_a"] in ("columns", "rows")
+    assert (on_typed["gold_a"], on_typed["gold_b"], on_typed["gold_reason_a"], on_typed["gold_reason_b"]) == ("", "", "", "")
+    assert on_example["sql_a"] == WRONG, "the rest is as it was"
+    (row,) = [each for each in exports.rows([on_example, on_typed], "mini", exports.samples(services.databases)) if each["example_id"]]
+    assert (row["gold_a"], row["gold_b"]) == ("wrong", "right")
+    assert row["level"] in ("easy", "medium", "hard", "extra")
 
 
 def test_a_typed_question_and_one_of_another_database_of_the_name_have_no_verdict(
