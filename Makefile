@@ -3,7 +3,7 @@
 # make test-long  the longer forms too
 # make space REPO=me/arena   publishes it on Hugging Face (docs/spaces.md)
 .DEFAULT_GOAL := run
-.PHONY: run test test-long check chromium space clean
+.PHONY: run test test-long check chromium postgresql space clean
 
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -15,10 +15,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 run: .venv/.installed
 	$(BIN)/python app.py
 
-test: .venv/.installed-dev chromium check
+test: .venv/.installed-dev chromium postgresql check
 	$(PYTEST)
 
-test-long: .venv/.installed-dev chromium check
+test-long: .venv/.installed-dev chromium postgresql check
 	$(PYTEST) -m 'long or not long'
 
 check: .venv/.installed-dev
@@ -27,6 +27,9 @@ check: .venv/.installed-dev
 
 chromium:
 	@sh tests/install_chromium.sh
+
+postgresql:
+	@sh tests/install_postgresql.sh
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found; install one, for example: sudo apt install python3 python3-venv"; exit 1; }
