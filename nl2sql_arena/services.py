@@ -79,9 +79,13 @@ class Services:
     def revision(self, model: str) -> str:
         return catalog.revision(self.cards[model], self.settings.models)
 
-    def kept(self, battle_id: str) -> Literal["here", "saved", "synced"]:
-        """Where a battle is that the store has: `here` where there is no copy, `saved` while the copy lacks something of it, `synced`."""
-        return self.sync.state(battle_id) if self.sync else "here"
+    def kept(self, battle_id: str) -> Literal["here", "alone", "saved", "synced"]:
+        """Where a battle is that the store has: `here` where no copy is wanted, `alone` where one is and none is kept (`unsynced`), `saved`
+        while the copy lacks something of it, `synced`.
+        """
+        if self.sync:
+            return self.sync.state(battle_id)
+        return "alone" if unsynced(self.settings) else "here"
 
     def close(self) -> None:
         """What the copy lacks is sent first, for a few seconds at most."""

@@ -51,6 +51,7 @@ SAID_READS: dict[Winner, str] = {
 READING = "So tell only which query reads better; this counts apart from votes on right answers."
 KEPT: dict[str, str] = {
     "here": "Saved on this machine.",
+    "alone": "Saved on this machine only: syncing is not set up, so it is lost if the machine loses its disk.",
     "saved": "Saved on this machine; not synced yet.",
     "synced": "Saved and synced: it outlives this machine.",
 }

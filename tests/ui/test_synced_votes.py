@@ -45,6 +45,21 @@ def test_a_vote_is_sent_when_the_app_is_told_to_end_and_back_on_an_empty_machine
     assert len(hub.votes()) == 1
 
 
+def test_without_a_token_the_vote_is_kept_and_the_page_says_that_it_is_not_synced(monkeypatch, tmp_path):
+    monkeypatch.setenv("ARENA_SYNC_REPO", NAME)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    server = Server(tmp_path / "data")
+    server.data.mkdir()
+    server.start()
+    page = RawPage(server.url)
+    page.ask(PLAIN)
+    page.vote("model_a")
+    assert "Recorded" in page.shown["reveal"]
+    assert KEPT["alone"] in page.shown["kept"]
+    assert server.count("events WHERE kind = 'vote'") == 1
+    server.stop()
+
+
 def test_the_page_says_when_the_copy_has_its_vote(hub, tmp_path, monkeypatch):
     monkeypatch.setenv("ARENA_SYNC_SECONDS", "1")
     server = Server(tmp_path / "data")
