@@ -57,14 +57,17 @@ def _list(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from nl2sql_arena import database
+    from nl2sql_arena.benchmark.voted import Reader
     from nl2sql_arena.votes import exports
 
     with opened_services(options) as services:
         known = exports.samples(database.catalogue(services.settings))  # never a database of one's own
-        votes = services.store.votes(options.filtered)
+        votes = [vote for vote in services.store.votes(options.filtered) if vote["profile"] == options.profile]
         if options.study:
             wanted = _study_hash(options.study)
             votes = [vote for vote in votes if vote["study"] == wanted]
+        if exports.FORMATS[options.format].is_whole:
+            votes = Reader(services).with_gold(votes)
         found = exports.rows(votes, options.profile, known, options.comments)
         licences = {name: card.licence for name, card in services.cards.items()}
     made = exports.export(found, options.format, options.profile, options.filtered, licences)
