@@ -45,6 +45,8 @@ def serve(settings: Settings) -> None:
     try:
         read_copy(services, announce)
         opened = at(study, services.databases, services.cards, secret(SECRET_VARIABLE)) if study else None
+        if study:
+            services.store.name_study(study.hash, study.title)
         for database in services.databases.values():
             database.schema()
         device = hardware.detect()

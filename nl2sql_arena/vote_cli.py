@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nl2sql_arena.votes.study import Study
 
 SYNC_SECONDS = 300.0
+PUBLIC = "public"
 FORMATS = ("parquet", "csv", "jsonl", "dpo", "kto", "arena-rank")
 
 
@@ -29,7 +30,7 @@ def commands(commands: Any) -> None:
     export.add_argument("--out", type=Path, required=True, help="folder to write to")
     export.add_argument("--profile", choices=("real", "mini", "baseline"), default="real", help="whose votes (default: the real models')")
     export.add_argument("--filtered", action="store_true", help="without those that are flagged")
-    export.add_argument("--study", default="", help="a study's file or hash: only its votes")
+    export.add_argument("--study", default="", help="a study's file or hash: only its votes; public: only those of no study")
     export.add_argument("--comments", action="store_true", help="with voters' comments, free text that may name people")
     erase = add(votes, "erase", _erase, "delete all that a voter left")
     erase.add_argument("voter", help="the voter's id, as the page shows it under the vote buttons")
@@ -49,7 +50,7 @@ def _list(options: argparse.Namespace) -> None:
         "outcome_a", "outcome_b",
     )  # fmt: skip
     with opened_services(options) as services:
-        more = ("sql_a", "sql_b", "flags", "asks", *NOTHING) if options.json else ()
+        more = ("sql_a", "sql_b", "flags", "asks", "study", *NOTHING) if options.json else ()
         rows = [{"name": vote["id"], **{key: vote[key] for key in (*kept, *more)}} for vote in services.store.votes(options.filtered)]
     as_lines = "\n".join("  ".join(str(value) for value in row.values()) for row in rows)
     show(json.dumps(rows, ensure_ascii=False, indent=1) if options.json else as_lines)
@@ -68,6 +69,10 @@ def _export(options: argparse.Namespace) -> None:
             votes = [vote for vote in votes if vote["study"] == wanted]
         if exports.FORMATS[options.format].is_whole:
             votes = Reader(services).with_gold(votes)
+        if options.format == "arena-rank" and len({vote["study"] for vote in votes if vote["profile"] == options.profile}) > 1:
+            raise BadInput(
+                "Votes of a study and others would be one in arena-rank's columns; add --study with its file, or --study public."
+            )
         found = exports.rows(votes, options.profile, known, options.comments)
         licences = {name: card.licence for name, card in services.cards.items()}
     made = exports.export(found, options.format, options.profile, options.filtered, licences)
@@ -75,9 +80,11 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _study_hash(given: str) -> str:
-    """Of a file, or the hash itself. Raises BadInput."""
+    """Of a file, or the hash itself; empty for `public`. Raises BadInput."""
     from nl2sql_arena.votes import study
 
+    if given == PUBLIC:
+        return ""
     return given if study.HASH.fullmatch(given) else study.load(Path(given)).hash
 
 

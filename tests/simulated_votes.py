@@ -14,6 +14,7 @@ from nl2sql_arena.benchmark.runs import Contestant, Measured
 from nl2sql_arena.database import Database
 from nl2sql_arena.types import Answer, Battle, Completion, Example, Execution, Generation, Kind, Prepared, Prompt, Score, Winner
 from nl2sql_arena.votes import Store
+from nl2sql_arena.votes.study import Seat
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
@@ -34,6 +35,7 @@ class Said:
     content: str = ""
     typed: str = ""
     seconds: float = 30.0
+    study: str = ""
 
 
 def answer(model: str, sql: str, example: Example) -> Answer:
@@ -53,7 +55,8 @@ def fill(path: Path, votes: Iterable[Said]) -> Store:
             name, example.question, example.db, "" if said.typed else example.id, "" if said.typed else example.split,
             blind=said.blind, profile=said.profile, a=answer(said.a[0], said.a[2], example), b=answer(said.b[0], said.b[2], example),
         )  # fmt: skip
-        token = store.add_battle(battle, said.voter, said.chosen, (said.a[1], said.b[1]), said.difference, said.content)
+        seat = Seat(said.study, "", 1, said.voter) if said.study else None
+        token = store.add_battle(battle, said.voter, said.chosen, (said.a[1], said.b[1]), said.difference, said.content, seat=seat)
         store.vote(name, said.winner, said.voter, token)
         shown = START + timedelta(minutes=7 * number)
         moments.append((shown.isoformat(), (shown + timedelta(seconds=said.seconds)).isoformat(), name))

@@ -16,8 +16,9 @@ from nl2sql_arena.cli import main
 from nl2sql_arena.errors import BadInput, BadVote
 from nl2sql_arena.settings import ROOT, load
 from nl2sql_arena.types import Winner
-from nl2sql_arena.votes import Store, exports, study, study_course, tables
+from nl2sql_arena.votes import Store, agreement, exports, guessing, meter, rating, reading, statistics, study, study_course, tables
 from nl2sql_arena.votes.consent import Consent
+from nl2sql_arena.votes.flags import flags
 from nl2sql_arena.votes.study import Seat, Study
 from nl2sql_arena.votes.tables import MIGRATIONS
 from tests.test_vote_stores import place, postgres  # noqa: F401 - both kinds of store
@@ -217,7 +218,7 @@ def row(voter: str, question: str, kind: str | None = "vote", winner: Winner | N
     at = f"2026-11-{28 - minute // 600:02}T{10 - minute // 60 % 10:02}:{minute % 60:02}:00.000+00:00"
     return {
         "id": f"{voter}-{question}-{kind}", "created": at, "db": "shop", "question": question, "example_id": question, "split": "arena",
-        "chosen": "study", "profile": "real", "voter": voter, "blind": True, "digests": "", "invite": "", "model_a": "alpha",
+        "chosen": "study", "profile": "real", "voter": voter, "blind": True, "digests": "", "study": "s", "invite": "", "model_a": "alpha",
         "model_b": "beta", "revision_a": "1", "revision_b": "2", "kind": kind, "winner": winner, "asks": "better",
         "voted": at if kind else None,
     } | changes  # fmt: skip
@@ -336,6 +337,42 @@ def test_the_hash_stands_in_every_row_of_a_study_in_copies_and_in_exports(place:
     assert [each["kind"] for each in store.of_study(read().hash)] == ["undo", "skip", None]
 
 
+def test_votes_of_a_study_count_nowhere_else(place: Path | str) -> None:  # noqa: F811
+    store, seat = Store(place), read().seat("ANNA-2026", "")
+    store.vote("one", "model_a", seat.voter, keep(store, "one", seat))
+    public = replace(battle("two", profile="real"), example_id="shop-002")
+    store.vote("two", "model_b", BOB, store.add_battle(public, BOB, "random", ("r1", "r2"), "different", "content"))
+    assert [(tally.wins, tally.losses) for tally in store.tallies("real")] == [(0, 1)]
+    assert [(tally.wins, tally.losses) for tally in store.tallies("real", study=read().hash)] == [(1, 0)]
+    models = public.a.model, public.b.model
+    assert [each["voter"] for each in store.votes_on("shop", "content", models)] == [BOB], "which question comes next follows public votes"
+    both = [reading.ballot(vote, {}) for vote in store.votes()]
+    for figure in (statistics.standings, meter.readings, rating.board, agreement.with_oneself, guessing.guesses):
+        with pytest.raises(BadInput, match="never in one figure with public ones"):
+            figure(both)  # type: ignore[operator]
+        assert figure(both[:1]) is not None  # type: ignore[operator]
+
+
+def test_a_voter_is_flagged_for_what_happened_in_a_study_there_alone() -> None:
+    sides = {f"{name}_{side}": side for name in ("model", "revision") for side in "ab"}
+    votes = [
+        {"id": str(n), "created": f"2026-11-28T{n:02}:00:00+00:00", "voted": f"2026-11-28T{n:02}:01:00+00:00", "voter": ANN, **sides,
+         "winner": "model_a" if n < 10 else ("model_a", "model_b")[n % 2], "study": "s" if n < 10 else ""}
+        for n in range(24)
+    ]  # fmt: skip
+    found = flags(votes)
+    assert all(found[str(n)] == ("one_sided", "side_bias") for n in range(10))
+    assert not any(found[str(n)] for n in range(10, 24))
+
+
+def test_a_study_keeps_its_title_where_it_was_opened(place: Path | str) -> None:  # noqa: F811
+    store = Store(place)
+    assert store.study_titles() == {}
+    for _ in range(2):
+        store.name_study(read().hash, "Trust")
+    assert Store(place).study_titles() == {read().hash: "Trust"}
+
+
 def test_no_code_is_in_the_store(tmp_path: Path) -> None:
     keep(Store(tmp_path / "votes.sqlite"), "one", read().seat("ANNA-2026", ""))
     disk = b"".join(path.read_bytes() for path in tmp_path.glob("votes.sqlite*"))
@@ -439,6 +476,13 @@ def test_one_study_is_exported_alone(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run("export", "--format", "jsonl", "--out", str(tmp_path / "all"), capsys=capsys).startswith("2 rows")
     assert run("export", "--format", "jsonl", "--out", str(tmp_path / "o"), "--study", read().hash, capsys=capsys).startswith("1 rows")
     assert f"- studies: {read().hash} 1\n" in (tmp_path / "o" / "README.md").read_text()
+    assert {vote["study"] for vote in json.loads(run("list", "--json", capsys=capsys))} == {vote["study"] for vote in store.votes()}
+    with pytest.raises(SystemExit, match="add --study with its file, or --study public"):
+        main(["votes", "export", "--format", "arena-rank", "--out", str(tmp_path / "pooled")])
+    with pytest.raises(SystemExit, match="No vote of the real models is left"):
+        main(["votes", "export", "--format", "arena-rank", "--out", str(tmp_path / "public"), "--study", "public"])
+    ranked = run("export", "--format", "arena-rank", "--out", str(tmp_path / "ranked"), "--study", read().hash, capsys=capsys)
+    assert ranked.startswith("1 rows")
 
 
 def test_a_study_brings_its_contestants_and_allows_no_others() -> None:

@@ -44,7 +44,7 @@ class Ballot:
     `cast` is seconds since 1970, `seconds` from the delivery of both results to the vote. `kind` is the battle's profile (`real`, `mini`).
     `question` tells whether two votes were on one question of `db`; empty where that cannot be told. `level` and `category` are empty
     where there is no gold. With `same_result` both tables were alike, so that only readability was asked. `audit` says whether the voter
-    could tell which model was which (`guessing`).
+    could tell which model was which (`guessing`). `study` is the hash of the study that it was cast in; empty: in none.
     """
 
     battle: str
@@ -65,12 +65,17 @@ class Ballot:
     blind: bool = True
     same_result: bool = False
     audit: Audit = ""
+    study: str = ""
     verdicts: tuple[Verdict, ...] = ()
 
 
 def checked(ballots: Iterable[Ballot]) -> list[Ballot]:
-    """The ballots in the order of casting. Raises BadInput where one has no revision, the same model twice, no known verdict or no time."""
+    """The ballots in the order of casting. Raises BadInput where one has no revision, the same model twice, no known verdict or no time,
+    and where votes of a study stand among others.
+    """
     kept = list(ballots)
+    if len({each.study for each in kept}) > 1:
+        raise BadInput("Votes of a study are never in one figure with public ones or those of another study; choose one of them.")
     for each in kept:
         if not (math.isfinite(each.cast) and math.isfinite(each.seconds)):
             raise BadInput(f"The vote on battle {each.battle} has no time of casting or no duration; give both in seconds.")

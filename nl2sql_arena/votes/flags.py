@@ -20,11 +20,14 @@ def seconds_between(earlier: str, later: str) -> float:
 
 
 def flags(votes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """Battle id -> its flags, sorted. Each vote needs `id`, `created`, `voted`, `voter`, `winner`, `model_*` and `revision_*`."""
+    """Battle id -> its flags, sorted. Each vote needs `id`, `created`, `voted`, `voter`, `winner`, `model_*` and `revision_*`.
+
+    What a voter does in a study (`study`, where a vote has it) flags no vote outside of it, and the reverse.
+    """
     found: dict[str, set[str]] = {vote["id"]: set() for vote in votes}
-    by_voter: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    by_voter: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for vote in votes:
-        by_voter[vote["voter"]].append(vote)
+        by_voter[vote["voter"], vote.get("study", "")].append(vote)
         if seconds_between(vote["created"], vote["voted"]) < TOO_FAST_SECONDS:
             found[vote["id"]].add("too_fast")
     for own in by_voter.values():

@@ -52,5 +52,6 @@ def ballot(row: Row, cards: Mapping[str, ModelCard], level: str = "", category: 
         blind=bool(row["blind"]),
         same_result=row["asks"] == READABILITY,
         audit=row["audit"],
+        study=row["study"],
         verdicts=tuple(verdicts),
     )

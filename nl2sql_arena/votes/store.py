@@ -49,8 +49,9 @@ WITHOUT_VERDICT = ("skip", "cant_tell")
 NOTES = ("detail", "fix")
 MOST_NOTES = 20
 COPIED = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b", "consent", "consent_version", "study")
+STUDY_TITLE = "study_title "
 READ_FOR_A_STUDY = (
-    "id", "created", "db", "question", "example_id", "split", "chosen", "profile", "voter", "blind", "digests", "invite",
+    "id", "created", "db", "question", "example_id", "split", "chosen", "profile", "voter", "blind", "digests", "study", "invite",
     "model_a", "model_b", "revision_a", "revision_b",
 )  # fmt: skip
 
@@ -225,14 +226,14 @@ class Store:
     def votes_on(self, db: str, db_content: str, models: tuple[str, str]) -> list[dict[str, Any]]:
         """Votes that stand on a database's example questions between two models, on whichever sides, oldest first; a few fields of each.
 
-        Raises StoreError.
+        Those of studies are not among them. Raises StoreError.
         """
         undone = sa.select(EVENTS.c.battle_id).where(EVENTS.c.kind == "undo")
         fields = (BATTLES.c[name] for name in ("example_id", "chosen", "voter", "blind", "model_a", "model_b"))
         return self._read(
             sa.select(*fields)
             .join(EVENTS, BATTLES.c.id == EVENTS.c.battle_id)
-            .where(BATTLES.c.db == db, BATTLES.c.db_content == db_content, BATTLES.c.example_id != "")
+            .where(BATTLES.c.db == db, BATTLES.c.db_content == db_content, BATTLES.c.example_id != "", BATTLES.c.study == "")
             .where(BATTLES.c.model_a.in_(models), BATTLES.c.model_b.in_(models))
             .where(EVENTS.c.kind == "vote", EVENTS.c.battle_id.not_in(undone))
             .order_by(EVENTS.c.id)
@@ -251,6 +252,17 @@ class Store:
         found = self._read(query.outerjoin(EVENTS, ends).where(own).order_by(BATTLES.c.created, BATTLES.c.id))
         undone = {each["battle_id"] for each in self._read(sa.select(EVENTS.c.battle_id).where(EVENTS.c.study == study, _is_undo()))}
         return [row | {"kind": "undo"} if row["id"] in undone else row for row in found]
+
+    def name_study(self, study: str, title: str) -> None:
+        """Remember the title of a study (its hash), so that its votes can be called by it. It stays on this machine. Raises StoreError."""
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        with self._writing() as connection:
+            connection.execute(insert(KEPT).values(name=f"{STUDY_TITLE}{study}", value=title).on_conflict_do_nothing())
+
+    def study_titles(self) -> dict[str, str]:
+        """Hash -> title of the studies that were opened here. Raises StoreError."""
+        found = self._read(sa.select(KEPT).where(KEPT.c.name.startswith(STUDY_TITLE, autoescape=True)))
+        return {row["name"].removeprefix(STUDY_TITLE): row["value"] for row in found}
 
     def _wipe(self) -> None:
         """After an erasure: else the text stays in SQLite's log until that is next written over."""
@@ -351,10 +363,13 @@ class Store:
         except sa.exc.DatabaseError as problem:
             raise StoreError(f"The votes cannot be read ({_cause(problem)}); check the data folder, or name another.") from problem
 
-    def tallies(self, profile: str, filtered: bool = False, asks: str = BETTER) -> list[Tally]:
-        """Votes on one question for each pair of contestants (model and revision), blind ones apart, the alphabetically first first."""
+    def tallies(self, profile: str, filtered: bool = False, asks: str = BETTER, study: str = "") -> list[Tally]:
+        """Votes on one question for each pair of contestants (model and revision), blind ones apart, the alphabetically first first.
+
+        Public votes, or those of one study (its hash).
+        """
         pairs: dict[tuple[str, str, bool], list[tuple[str, str]]] = {}
-        for vote in (each for each in self.votes(filtered) if (each["profile"], each["asks"]) == (profile, asks)):
+        for vote in (each for each in self.votes(filtered) if (each["profile"], each["asks"], each["study"]) == (profile, asks, study)):
             a, b = (f"{vote[f'model_{side}']}@{vote[f'revision_{side}']}" for side in SIDES)
             winner = vote["winner"]
             if a > b:

@@ -49,7 +49,7 @@ def counts(rows: Iterable[Row]) -> Counter[Key]:
 
 def ballots(rows: Iterable[Row], cards: Mapping[str, ModelCard]) -> list[Ballot]:
     """The votes that stand, as statistics read them."""
-    return [ballot({**row, "flags": (), "audit": "", "guess": ""}, cards) for row in votes(rows)]
+    return [ballot({**row, "flags": (), "audit": ""}, cards) for row in votes(rows)]
 
 
 def race(rows: Sequence[Row], cards: Mapping[str, ModelCard]) -> Readings | None:

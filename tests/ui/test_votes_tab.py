@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -237,12 +238,12 @@ def unpacked(update: dict[Any, Any], tab: VotesTab) -> dict[str, str]:
 
 def test_a_download_holds_one_profile_and_its_card(opened: Any, examples: Sequence[Example]) -> None:
     tab = opened([said(examples[0], "model_a"), said(examples[1], "model_a", FOX, CUB, profile="mini")])
-    update = tab.saving.on_save("jsonl", tab._profile_of("mini/blind"), False, tab.sessions.of("a page"))
+    update = tab.saving.on_save("jsonl", *tab._exported("mini/blind"), False, tab.sessions.of("a page"))
     assert update[tab.saving.file]["name"] == "votes-mini-jsonl.zip"
     files = unpacked(update, tab)
     assert [json.loads(line)["model_a"] for line in files["votes.jsonl"].splitlines()] == ["fox"]
     assert "practice models" in files["README.md"]
-    nothing = tab.saving.on_save("jsonl", tab._profile_of("baseline/blind"), False, tab.sessions.of("a page"))
+    nothing = tab.saving.on_save("jsonl", *tab._exported("baseline/blind"), False, tab.sessions.of("a page"))
     assert nothing[tab.saving.file] == {}
     assert "No vote of the baseline models is left" in nothing[tab.saving.told]
 
@@ -251,6 +252,79 @@ def test_a_download_keeps_quiet_about_the_open_battle_s_question(opened: Any, ex
     tab = opened([said(each, "model_a") for each in examples[:2]])
     session = tab.sessions.of("a page")
     session.round.ask = Ask(examples[0].question, "shop", ("owl", "elk"), blind=True, voter="ann", example=examples[0])
-    update = tab.saving.on_save("jsonl", "real", False, session)
+    update = tab.saving.on_save("jsonl", "real", "", False, session)
     assert [json.loads(line)["example_id"] for line in unpacked(update, tab)["votes.jsonl"].splitlines()] == [examples[1].id]
     assert "left out until you have voted" in update[tab.saving.told]
+
+
+TRUST, OTHER = "7" * 64, "8" * 64
+"""Hashes of two studies."""
+
+
+@pytest.fixture
+def studied(opened: Any, examples: Sequence[Example]) -> VotesTab:
+    """The tab on 3 public votes for the owl, 9 of a study for the elk (whose title is known), and 1 of another study for the owl."""
+    tab: VotesTab = opened([
+        *(said(each, "model_a", voter=f"v{i}", chosen="random") for i, each in enumerate(examples[:3])),
+        *(said(each, "model_b", voter=f"s{i}", chosen="study", study=TRUST) for i, each in enumerate(examples[3:12])),
+        said(examples[12], "model_a", voter="t", chosen="study", study=OTHER),
+    ])  # fmt: skip
+    tab.services.store.name_study(TRUST, "Whom do <you> trust?")
+    return tab
+
+
+def test_figures_and_meter_are_of_public_votes_until_a_study_is_chosen(studied: VotesTab) -> None:
+    shown = studied.on_show(None, ALL, "level")
+    assert shown[studied.group]["choices"] == [
+        ("Real models, blind (3 votes)", "real/blind"),
+        ("Study 88888888: Real models, blind (1 vote)", f"real/blind/{OTHER}"),
+        ("Study “Whom do <you> trust?” (77777777): Real models, blind (9 votes)", f"real/blind/{TRUST}"),
+    ]
+    assert shown[studied.group]["value"] == "real/blind"
+    board = text(shown[studied.board])
+    assert "3 votes by 3 voters on 1 database; the store has 13 votes in all" in board
+    assert "100% of 3 decisive votes prefer The Owl" in board
+    assert 'class="chip unsettled"' in shown[studied.board]
+    assert re.search(r"shop The Owl against The Elk 100% \([^)]+\) 3 : 0 0 0 3 3 *$", text(studied.on_field(None, ALL, "db")))
+
+
+def test_a_study_that_is_chosen_is_alone(studied: VotesTab) -> None:
+    key = f"real/blind/{TRUST}"
+    page = studied.on_show(key, ALL, "level")[studied.board]
+    assert "Study “Whom do &lt;you&gt; trust?” (77777777): Real models, blind" in page
+    assert "100% of 9 decisive votes prefer The Elk" in text(page)
+    assert f"Votes of this study alone ({TRUST})" in page
+    assert 'class="chip settled"' in page
+    assert re.search(r"shop The Elk against The Owl 100% \([^)]+\) 9 : 0 0 0 9 9 *$", text(studied.on_field(key, ALL, "db")))
+    assert "100% of 1 decisive vote prefer The Owl" in text(studied.on_show(f"real/blind/{OTHER}", ALL, "level")[studied.board])
+
+
+def test_what_gold_answers_say_is_of_public_votes_or_of_one_study(studied: VotesTab, examples: Sequence[Example]) -> None:
+    public, of_study, of_other = (judged(studied, key) for key in (None, f"real/blind/{TRUST}", f"real/blind/{OTHER}"))
+    assert "3 votes, 3 voters" in text(public[studied.agreement])
+    asked = [each.question for each in examples[:13]]
+    assert [each in text(public[studied.gallery]) for each in asked] == [True] * 3 + [False] * 10
+    assert not any(each in text(of_study[studied.gallery]) for each in asked), "there the right answer won"
+    assert [each in text(of_other[studied.gallery]) for each in asked] == [False] * 12 + [True]
+
+
+def test_a_download_is_of_public_votes_or_of_one_study(studied: VotesTab) -> None:
+    session = studied.sessions.of("a page")
+    for key, name, count_of in ((None, "votes", {"": 3}), (f"real/blind/{TRUST}", "votes-study-77777777", {TRUST: 9})):
+        update = studied.saving.on_save("jsonl", *studied._exported(key), False, session)
+        assert update[studied.saving.file]["name"] == f"{name}-real-jsonl.zip"
+        found = [json.loads(line)["study"] for line in unpacked(update, studied)["votes.jsonl"].splitlines()]
+        assert Counter(found) == count_of
+    update = studied.saving.on_save("arena-rank", *studied._exported(None), False, session)
+    assert len(unpacked(update, studied)["arena_rank.csv"].splitlines()) == 1 + 3
+
+
+def test_with_votes_of_studies_alone_no_figure_is_shown_until_one_is_chosen(opened: Any, examples: Sequence[Example]) -> None:
+    tab = opened([said(examples[0], "model_b", chosen="study", study=TRUST)])
+    shown = tab.on_show(None, ALL, "level")
+    assert shown[tab.group] == gr.update(choices=[("Study 77777777: Real models, blind (1 vote)", f"real/blind/{TRUST}")], value=None)
+    assert "choose a study above" in shown[tab.board]
+    assert "%" not in shown[tab.board]
+    assert shown[tab.body]["visible"] is False
+    assert tab.on_field(None, ALL, "db") == judged(tab)[tab.agreement] == ""
+    assert "100% of 1 decisive vote prefer The Elk" in text(tab.on_show(f"real/blind/{TRUST}", ALL, "level")[tab.board])

@@ -25,6 +25,12 @@ EMPTY = (
     "which answer is better. From the first vote on, this tab shows who is preferred and how far that can be trusted, and hands the votes "
     "out as files.</p></section>"
 )
+ONLY_STUDIES = "<p>There are votes of studies, which never count among public ones: choose a study above.</p></section>"
+
+
+def empty(has_studies: bool) -> str:
+    """What stands in place of figures where there is no public vote."""
+    return EMPTY.removesuffix("</section>") + ONLY_STUDIES if has_studies else EMPTY
 
 
 def summary(

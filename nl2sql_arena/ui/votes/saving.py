@@ -1,4 +1,5 @@
-"""Votes as a file, with one click: a zip of the data set and its card, of the kind of contestants that the page shows.
+"""Votes as a file, with one click: a zip of the data set and its card, of the kind of contestants that the page shows, of public
+votes or of the study that is chosen.
 
 The question of this page's open blind battle is left out: its answers, found by their text, would tell which side is which.
 """
@@ -15,11 +16,13 @@ from nl2sql_arena.services import Services
 from nl2sql_arena.types import Example
 from nl2sql_arena.ui import render
 from nl2sql_arena.ui.sessions import Session, Sessions
+from nl2sql_arena.ui.votes.groups import SHORT
 from nl2sql_arena.votes import exports
 
 INTRODUCTION = (
     "<h2>Take the votes along</h2><p>A zip file with the votes and a card that says what is in it, under which licences. Real and practice "
-    "models are never in one file. Left out: databases that are no samples, all text of typed questions, comments.</p>"
+    "models are never in one file, nor are votes of a study and others. Left out: databases that are no samples, all text of typed "
+    "questions, comments.</p>"
 )
 SAVE = """(file) => {
   if (!file || !file.name) return;
@@ -28,8 +31,8 @@ SAVE = """(file) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }"""  # noqa: E501 - a line of JavaScript
-Which = Callable[[str | None], str]
-"""The chosen group's key -> `real`, `mini` or `baseline`."""
+Which = Callable[[str | None], tuple[str, str]]
+"""The chosen group's key -> `real`, `mini` or `baseline`, and the hash of its study, empty for public votes."""
 Update = dict[Any, Any]
 
 
@@ -54,17 +57,17 @@ class Saving:
                 self.sessions.admit("file", request)
             except ArenaError as problem:
                 return {self.file: {}, self.told: render.note(str(problem), "bad")}
-            return self.on_save(form, which(key), counted == unflagged, self.sessions.of(request.session_hash))
+            return self.on_save(form, *which(key), counted == unflagged, self.sessions.of(request.session_hash))
 
         made = self.button.click(save, [self.form, group, flags], [self.file, self.told], concurrency_limit=2, **private)
         made.success(None, self.file, None, js=SAVE)
 
-    def on_save(self, form: str, profile: str, is_filtered: bool, session: Session) -> Update:
-        """The file in base64, and what was left out of it."""
+    def on_save(self, form: str, profile: str, study: str, is_filtered: bool, session: Session) -> Update:
+        """The file in base64, and what was left out of it; `study` is a hash, empty for public votes."""
         services = self.services
         try:
             known = exports.samples(database.catalogue(services.settings))
-            votes = services.store.votes(is_filtered)
+            votes = [vote for vote in services.store.votes(is_filtered) if vote["study"] == study]
             told = [vote for vote in votes if not session.is_undecided(_asked(vote))]
             licences = {name: card.licence for name, card in services.cards.items()}
             made = exports.export(exports.rows(told, profile, known), form, profile, is_filtered, licences)
@@ -73,7 +76,8 @@ class Saving:
             return {self.file: {}, self.told: render.note(str(problem), "bad")}
         hidden = len(votes) - len(told)
         held = " Votes on the question of your open battle are left out until you have voted." if hidden else ""
-        name = f"votes-{profile}-{form}{'-filtered' if is_filtered else ''}.zip"
+        of_study = f"-study-{study[:SHORT]}" if study else ""
+        name = f"votes{of_study}-{profile}-{form}{'-filtered' if is_filtered else ''}.zip"
         file = {"name": name, "type": "application/zip", "text": base64.b64encode(content).decode()}
         return {self.file: file, self.told: render.note(f"{made.count:,} rows in {name}.{held}", "good")}
 

@@ -1,7 +1,7 @@
 """The Votes tab: what people preferred, how far that can be trusted, and whether it agrees with the benchmark.
 
 Figures that need only counting come at once; those that need the gold answers follow, since queries must be run for them. Votes that may
-not share a figure are chosen between (`groups`); all or only the unflagged ones are counted.
+not share a figure are chosen between (`groups`), public ones first; all or only the unflagged ones are counted.
 """
 
 import time
@@ -22,7 +22,7 @@ from nl2sql_arena.ui.benchmark import html
 from nl2sql_arena.ui.benchmark.shelf import Shelf
 from nl2sql_arena.ui.sessions import Session, Sessions
 from nl2sql_arena.ui.votes import board, chart, people
-from nl2sql_arena.ui.votes.groups import WHO, Group, groups
+from nl2sql_arena.ui.votes.groups import WHO, Group, chosen, groups
 from nl2sql_arena.ui.votes.names import Names, many
 from nl2sql_arena.ui.votes.saving import Saving
 from nl2sql_arena.votes import agreement, guessing, meter, rating, statistics
@@ -66,30 +66,36 @@ class VotesTab:
         self._wire(tab)
 
     def _wire(self, tab: gr.Tab) -> None:
-        chosen = [self.group, self.flags, self.field]
+        controls = [self.group, self.flags, self.field]
         shown = [self.group, self.board, self.body, self.broken, self.agreement, self.gallery]
-        counted_ = gr.on([tab.select, self.refresh.click, self.group.input, self.flags.input], self.on_show, chosen, shown, **INSTANT)
+        counted_ = gr.on([tab.select, self.refresh.click, self.group.input, self.flags.input], self.on_show, controls, shown, **INSTANT)
         judged = [self.about_run, self.chart, self.plot, self.numbers, self.agreement, self.gallery]
         counted_.then(self.on_judged, [self.group, self.flags], judged, concurrency_limit=2, **PRIVATE)
-        self.field.input(self.on_field, chosen, self.broken, **INSTANT)
-        self.saving.wire(self.group, self.flags, UNFLAGGED, self._profile_of)
+        self.field.input(self.on_field, controls, self.broken, **INSTANT)
+        self.saving.wire(self.group, self.flags, UNFLAGGED, self._exported)
 
-    def _profile_of(self, key: str | None) -> str:
-        """Of the group that is chosen, `real`, `mini` or `baseline`."""
-        profile = (key or self.profile.kind).partition("/")[0].removesuffix(WITH_BASELINE)
-        return profile if profile in WHO else self.profile.kind
+    def _exported(self, key: str | None) -> tuple[str, str]:
+        """Of the group that is chosen, `real`, `mini` or `baseline`, and the study's hash; empty: public votes."""
+        kind, _, study = (*(key or self.profile.kind).split("/", 2), "", "")[:3]
+        profile = kind.removesuffix(WITH_BASELINE)
+        return profile if profile in WHO else self.profile.kind, study
+
+    def _offered(self, ballots: Sequence[Ballot]) -> list[Group]:
+        """Raises StoreError."""
+        return groups(ballots, self.profile.kind, self.services.store.study_titles())
 
     def on_show(self, key: str | None, flags: str, field: Field) -> Update:
         """What is counted without running any query."""
         try:
             ballots = self.reader.ballots(self.services.store.votes())
+            offered = self._offered(ballots)
         except ArenaError as problem:
             return {self.board: render.note(str(problem), "bad"), self.body: gr.update(visible=False)}
-        offered = groups(ballots, self.profile.kind)
-        group = _chosen(offered, key)
-        if group is None:
-            return {self.group: gr.update(choices=[], value=None), self.board: board.EMPTY, self.body: gr.update(visible=False)}
+        group = chosen(offered, key)
         choices = [(f"{each.title} ({many(len(each.of(ballots)), 'vote')})", each.key) for each in offered]
+        if group is None:
+            nothing = board.empty(has_studies=bool(choices))
+            return {self.group: gr.update(choices=choices, value=None), self.board: nothing, self.body: gr.update(visible=False)}
         return {
             self.group: gr.update(choices=choices, value=group.key),
             self.board: self._board(group, group.of(ballots), flags == UNFLAGGED, len(ballots)),
@@ -125,9 +131,9 @@ class VotesTab:
         """The same votes, broken down by another field."""
         try:
             ballots = self.reader.ballots(self.services.store.votes())
+            group = chosen(self._offered(ballots), key)
         except ArenaError as problem:
             return render.note(str(problem), "bad")
-        group = _chosen(groups(ballots, self.profile.kind), key)
         return self._broken(group.of(ballots), field, flags == UNFLAGGED) if group else ""
 
     def _broken(self, ballots: Sequence[Ballot], field: Field, is_filtered: bool) -> str:
@@ -139,7 +145,7 @@ class VotesTab:
         try:
             rows = self.services.store.votes(filtered=flags == UNFLAGGED)
             ballots = self.reader.ballots(rows)
-            group = _chosen(groups(ballots, self.profile.kind), key)
+            group = chosen(self._offered(ballots), key)
             if group is None:
                 yield nothing
                 return
@@ -203,11 +209,6 @@ class VotesTab:
 
     def _titles(self, ballots: Sequence[Ballot]) -> dict[str, str]:
         return self.names.titles(sorted({key for each in ballots for key in (each.model_a, each.model_b)}))
-
-
-def _chosen(offered: Sequence[Group], key: str | None) -> Group | None:
-    """The group of that key, else the first."""
-    return next((each for each in offered if each.key == key), next(iter(offered), None))
 
 
 def _figures_of(each: Standing, is_filtered: bool) -> statistics.Figures:
