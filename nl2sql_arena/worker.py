@@ -30,7 +30,7 @@ from nl2sql_arena import execution, intake, sql, vetting, wire
 from nl2sql_arena.clauses import clauses
 from nl2sql_arena.steps import steps
 
-MAX_JOBS = 200
+MAX_JOBS = 100
 """After so many a worker is replaced. A start costs as much processor time as a dozen jobs."""
 MAX_IDLE_BYTES = 300_000_000
 FILELESS = ("check", "clauses", "steps")

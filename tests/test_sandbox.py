@@ -19,6 +19,7 @@ from nl2sql_arena.errors import Infrastructure
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.types import DISPLAY, SCORE, Execution, Limits
 from nl2sql_arena.ui import render
+from nl2sql_arena.worker import MAX_JOBS
 
 SHORT = replace(DISPLAY, seconds=0.5)
 ENDLESS = "SELECT sum(hash(range)) FROM range(1000000000000)"
@@ -402,7 +403,7 @@ def test_a_worker_is_replaced_after_many_jobs(db_file: Path) -> None:
     with Sandbox(workers=1) as pool:
         assert until(lambda: len(pool._idle) == 2)
         before = set(pids(pool))
-        for _ in range(101):
+        for _ in range(2 * MAX_JOBS + 1):
             assert pool.run(db_file, "SELECT 42", DISPLAY).outcome == "ok"
         assert until(lambda: len(pool._idle) == 2)
         assert not before & set(pids(pool))

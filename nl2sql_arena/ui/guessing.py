@@ -32,7 +32,7 @@ class Guessing:
         with gr.Column(visible=False, elem_id="guess-box") as self.box:
             gr.HTML(f'<p role="status">{WHO}</p>', elem_id="guess-words", padding=False)
             with gr.Row(elem_id="guess-row"):
-                self.models = [gr.Button("", elem_id=f"guess-{number}", size="sm") for number in (1, 2)]
+                self.models = [gr.Button(f"Model {number}", elem_id=f"guess-{number}", size="sm") for number in (1, 2)]
                 self.no_idea = gr.Button(NO_IDEA, elem_id="guess-none", size="sm")
         self.parts = [self.box, *self.models]
 
