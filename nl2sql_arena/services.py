@@ -19,6 +19,8 @@ from nl2sql_arena.votes.sync import Pace, Sync
 REAL_PAIR = ("phi-2-nl2sql", "sqlcoder-7b-2")
 MINI_PAIR = ("mini-p-lora", "mini-l")
 PROFILES = ("auto", "real", "minis")
+NETWORKED = ("fuse", "nfs", "cifs", "smb", "ceph")
+"""How the kind of a file system begins whose files lie elsewhere; `fuseblk` is a disk of this machine."""
 QUANTISED = ("nf4", "int8")
 """How a backend's `precision` begins where weights are held in fewer than 16 bits."""
 UNLIKE = "Only one side is quantised as shown, which is part of what you compare; set the same precision in both cards to compare models."
@@ -123,7 +125,7 @@ Announce = Callable[[str], None]
 
 def read_copy(services: Services, announce: Announce, seconds: float = 120.0) -> None:
     """Begin to sync the votes, where that is set up, with what the copy has; and say what happened. The app starts whatever comes."""
-    if problem := unsynced(services.settings):
+    for problem in filter(None, (unsynced(services.settings), risky_disk(services.settings))):
         announce(problem)
     if services.sync is None:
         return
@@ -151,6 +153,28 @@ def unsynced(settings: Settings) -> str:
             "private dataset and the secret HF_TOKEN to a token that may write there (docs/votes.md)."
         )
     return ""
+
+
+def risky_disk(settings: Settings, mounts: Path = Path("/proc/mounts")) -> str:
+    """Why the votes' file should lie elsewhere, for whoever runs the arena: SQLite needs locks and synchronised writes that buckets and
+    network drives do not promise. Empty where it lies well, is a server's, or nobody can tell.
+    """
+    if settings.store_url:
+        return ""
+    try:
+        lines = [line.split() for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return ""
+    folder = settings.data.resolve()
+    kinds = {Path(place.replace("\\040", " ")): kind for _, place, kind, *_ in (line for line in lines if len(line) > 2)}
+    holds = max((place for place in kinds if folder.is_relative_to(place)), key=lambda place: len(place.parts), default=None)
+    kind = kinds[holds] if holds else ""
+    if not kind.startswith(NETWORKED) or kind == "fuseblk":
+        return ""
+    return (
+        f"The votes' file lies on a mounted bucket or network drive ({kind} at {holds}), which may damage it; set ARENA_DATA to a folder of "
+        "this machine's disk, and ARENA_SYNC_REPO for a copy that outlives it (docs/votes.md)."
+    )
 
 
 def choose_profile(services: Services, has_gpu: bool, hardware: str, announce: Announce = lambda _line: None) -> Profile:

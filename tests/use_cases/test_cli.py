@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from nl2sql_arena import arena, cli, terminal
+from nl2sql_arena.benchmark.runner import judge
 from nl2sql_arena.database import connect_trusted
 from nl2sql_arena.difficulty import FEATURES, features
 from nl2sql_arena.errors import BadInput
@@ -269,6 +270,17 @@ def test_votes_are_listed_as_they_were_cast(run: Run, shared: Services, profile:
     assert "voter" not in mine
     assert (mine["sql_a"], mine["sql_b"]) == (battle.a.prepared.sql, battle.b.prepared.sql)
     assert battle.id in run("votes", "list")
+
+
+def test_exported_votes_say_what_gold_answers_say_of_both_sides(run: Run, shared: Services, profile: Profile, tmp_path: Path) -> None:
+    example = next(each for each in shared.examples("shop", "arena") if each.gold_sql)
+    battle = arena.fight(shared, profile, arena.new_ask(shared, profile, example.question, "shop", ("left", "right"), False, "exporter"))
+    shared.store.vote(battle.id, "tie", "exporter", arena.keep(shared, battle, "exporter"))
+    run("votes", "export", "--format", "jsonl", "--profile", "mini", "--out", str(tmp_path))
+    rows = {row["id"]: row for row in map(json.loads, (tmp_path / "votes.jsonl").read_text(encoding="utf-8").splitlines())}
+    sides = [judge(shared, example, answer).value for answer in (battle.a, battle.b)]
+    assert [rows[battle.id][f"gold_{side}"] for side in "ab"] == ["right" if value == 1.0 else "wrong" for value in sides]
+    assert rows[battle.id]["level"] in ("easy", "medium", "hard", "extra")
 
 
 def test_a_benchmark_run_prints_its_figures_and_nothing_else(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

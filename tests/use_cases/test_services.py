@@ -12,7 +12,7 @@ from nl2sql_arena import catalog, hardware, settings
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import BadInput, StoreError
-from nl2sql_arena.services import MINI_PAIR, REAL_PAIR, Services, choose_profile, loading_line, open_services
+from nl2sql_arena.services import MINI_PAIR, REAL_PAIR, Services, choose_profile, loading_line, open_services, read_copy, risky_disk
 from nl2sql_arena.types import Weights
 from tests.use_cases.scripted_models import write_model
 
@@ -198,3 +198,29 @@ def test_further_databases_are_joined_without_loading_a_model_again(opened: Open
     assert joined.engine.run("further", "SELECT 1").rows == joined.engine.run("bank", "SELECT 1").rows == ((1,),)
     with pytest.raises(BadInput, match="no database 'further'"):
         services.engine.database("further")
+
+
+@pytest.mark.parametrize(
+    ("mount", "store_url", "is_risky"),
+    [
+        ("hf-mount /data fuse.hf-mount rw 0 0", "", True),
+        ("server:/votes /data/my\\040votes nfs4 rw 0 0", "", True),
+        ("server:/votes /data nfs4 rw 0 0", "postgresql://u@h/n", False),
+        ("/dev/sdb1 /data fuseblk rw 0 0", "", False),
+        ("/dev/sdb1 /data ext4 rw 0 0", "", False),
+        ("bucket /data/other fuse.hf-mount rw 0 0", "", False),
+    ],
+)
+def test_whoever_keeps_votes_on_a_bucket_or_network_drive_is_told(tmp_path: Path, mount: str, store_url: str, is_risky: bool) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"overlay / overlay rw 0 0\n{mount}\n")
+    chosen = replace(settings.load({}), data=Path("/data/my votes"), store_url=store_url)
+    assert ("mounted bucket or network drive" in risky_disk(chosen, mounts)) == is_risky
+    assert risky_disk(chosen, tmp_path / "none") == ""
+
+
+def test_it_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nl2sql_arena.services.risky_disk", lambda _settings: "Elsewhere.")
+    lines: list[str] = []
+    read_copy(SimpleNamespace(settings=settings.load({}), sync=None), lines.append)  # type: ignore[arg-type]
+    assert lines == ["Elsewhere."]
