@@ -172,7 +172,7 @@ def risky_disk(settings: Settings, mounts: Path = Path("/proc/mounts")) -> str:
     if not kind.startswith(NETWORKED) or kind == "fuseblk":
         return ""
     return (
-        f"The votes' file lies on a mounted bucket or network drive ({kind} at {holds}), which may damage it; set ARENA_DATA to a folder of "
+        f"The votes' file is on a mounted bucket or network drive ({kind} at {holds}), which may damage it; set ARENA_DATA to a folder of "
         "this machine's disk, and ARENA_SYNC_REPO for a copy that outlives it (docs/votes.md)."
     )
 
