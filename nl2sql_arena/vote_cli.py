@@ -1,4 +1,4 @@
-"""`python -m nl2sql_arena votes ...`: list, export and erase; and what a study needs before it begins."""
+"""`python -m nl2sql_arena votes ...`: list, export and erase; what a study needs before it begins, and how it goes."""
 
 import argparse
 import json
@@ -34,10 +34,15 @@ def commands(commands: Any) -> None:
     export.add_argument("--comments", action="store_true", help="with voters' comments, free text that may name people")
     erase = add(votes, "erase", _erase, "delete all that a voter left")
     erase.add_argument("voter", help="the voter's id, as the page shows it under the vote buttons")
-    study = votes.add_parser("study", help="check a study's file, make codes and a secret").add_subparsers(required=True, metavar="COMMAND")
+    study = votes.add_parser("study", help="check a study's file, make codes and a secret, see how it goes").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
     checked = add(study, "check", _study_check, "whether a study can begin, and its hash")
     checked.add_argument("file", type=Path)
     checked.add_argument("--text", action="store_true", help="only the text whose SHA-256 is the study's hash, to publish it")
+    seen = add(study, "progress", _study_progress, "how far a study is, as its page shows the researcher")
+    seen.add_argument("file", type=Path)
+    seen.add_argument("--json", action="store_true")
     codes = add(study, "codes", _study_codes, "new invite codes, each with the hash that a file may hold in its place")
     codes.add_argument("count", type=whole_number)
     add(study, "secret", _study_secret, "a new secret for the researcher's page, with its hash")
@@ -99,6 +104,16 @@ def _study_check(options: argparse.Namespace) -> None:
         sys.stdout.write(found.text)
         return
     show("\n".join((f"{found.title}: {found.hash}", *_about(found, bool(opened.key)))))
+
+
+def _study_progress(options: argparse.Namespace) -> None:
+    from nl2sql_arena.votes import study, study_course, study_text
+
+    found = study.load(options.file)
+    with opened_services(options) as services:
+        opened = study.opened(found, services.databases, services.cards)
+        seen = study_course.progress_in(services.store, opened, services.cards)
+    show(json.dumps(study_text.plain(found, seen), ensure_ascii=False, indent=1) if options.json else study_text.lines(found, seen))
 
 
 def _about(found: "Study", has_secret: bool) -> list[str]:

@@ -5,6 +5,7 @@ import random
 import re
 from dataclasses import replace
 from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import sqlalchemy as sa
 from nl2sql_arena import catalog, database
 from nl2sql_arena.cli import main
 from nl2sql_arena.errors import BadInput, BadVote
+from nl2sql_arena.services import open_services
 from nl2sql_arena.settings import ROOT, load
 from nl2sql_arena.types import Winner
+from nl2sql_arena.ui.study_progress import page
 from nl2sql_arena.votes import Store, agreement, exports, guessing, meter, rating, reading, statistics, study, study_course, tables
 from nl2sql_arena.votes.consent import Consent
 from nl2sql_arena.votes.flags import flags
@@ -464,6 +467,43 @@ def test_new_codes_and_secrets_go_with_their_hashes(capsys: pytest.CaptureFixtur
     found = re.fullmatch(r'secret: (\S+)\nsecret_hash = "(\w+)"\n', run("study", "secret", capsys=capsys))
     assert found
     assert study.opens(found[1], found[2])
+
+
+def test_progress_on_the_command_line_is_what_the_page_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    found, store = study.load(EXAMPLE), Store(tmp_path / "votes.sqlite")
+    first, second = found.questions[:2]
+    seats = [Seat(found.hash, "", 1, voter) for voter in (ANN, BOB)]
+    for name, seat, question in (("one", seats[0], first), ("two", seats[1], first), ("three", seats[0], second)):
+        each = replace(battle(name), db=question.db, example_id=question.id)
+        token = store.add_battle(each, seat.voter, "study", ("r1", "r2"), "different", "content", None, "all", "", seat)
+        if name == "three":
+            store.pass_over(name, "skip", seat.voter, token)
+        else:
+            store.vote(name, "model_a", seat.voter, token)
+    other = replace(battle("four"), db=first.db, example_id=first.id)
+    store.vote("four", "model_b", CEM, store.add_battle(other, CEM, "random", ("r1", "r2"), "different"))
+    told = json.loads(run("study", "progress", str(EXAMPLE), "--json", capsys=capsys))
+    services = open_services(replace(load({}), data=tmp_path))
+    opened = study.opened(found, services.databases, services.cards)
+    seen = study_course.progress_in(services.store, opened, services.cards)
+    services.close()
+    assert (told["hash"], told["votes"], told["target"], told["missing"], told["end"]) == (found.hash, 2, 12, 10, "")
+    assert [(each["id"], each["votes"], each["skipped"]) for each in told["questions"][:2]] == [(first.id, 2, 0), (second.id, 0, 1)]
+    assert [(each["name"], each["votes"]) for each in told["voters"]] == [(each.name, each.votes) for each in seen.voters]
+    assert {each["name"] for each in told["voters"]} == {exports.pseudonym(ANN), exports.pseudonym(BOB)}
+    assert told["flags"] == {"too_fast": 2}
+    assert tuple(told["meters"].values()) == seen.meters
+    lines = run("study", "progress", str(EXAMPLE), capsys=capsys)
+    assert lines.startswith(f"{found.title}: {found.hash}\n2 of 12 votes, of 2 voters. It goes on.\nmissing: 10 votes, of at least ")
+    assert "flagged: 2 (2 too fast)\n" in lines
+    assert f"Over all votes: {seen.meters[0]}\n" in lines
+    shown = re.sub(r"<[^>]+>", " ", page(found, seen))
+    for each in (*(question.text for question in seen.questions), *(voter.name for voter in seen.voters), seen.days[0].day):
+        assert each in unescape(shown)
+        assert each in lines
 
 
 def test_one_study_is_exported_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

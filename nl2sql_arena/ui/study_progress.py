@@ -15,20 +15,14 @@ from nl2sql_arena.services import Services
 from nl2sql_arena.ui import render
 from nl2sql_arena.ui.sessions import Sessions
 from nl2sql_arena.ui.votes import names
-from nl2sql_arena.votes import study_course
 from nl2sql_arena.votes.study import Opened, Study, opens
-from nl2sql_arena.votes.study_course import End, Progress
+from nl2sql_arena.votes.study_course import Progress, progress_in
+from nl2sql_arena.votes.study_text import COUNTED, ENDS, SEVERAL, rule, ruling, voters
 
 UNSET = (
     "This study has no secret, so nobody can see its progress here; set ARENA_STUDY_SECRET, or `secret_hash` in its file, and start again."
 )
 REFUSED = "That is not the secret of this study; check it."
-ENDS: dict[End, str] = {
-    "": "It goes on.",
-    "target": "It has ended: every question has its votes.",
-    "votes": "It has ended: there are as many votes as were wanted in all.",
-    "settled": "It has ended: the meter says settled.",
-}
 Update = dict[Any, Any]
 
 
@@ -64,18 +58,11 @@ class ProgressTab:
                 return {self.secret: "", self.told: render.note(said, "bad"), self.shown: ""}
         study = self.opened.study
         try:
-            found = progress_of(self.services, self.opened)
+            found = progress_in(self.services.store, self.opened, self.services.cards)
         except ArenaError as problem:
             return {self.told: render.note(str(problem), "bad")}
         shown = {self.shown: page(study, found), self.told: "", self.refresh: gr.update(visible=True)}
         return shown | {self.secret: "", self.door: gr.update(visible=False)}
-
-
-def progress_of(services: Services, opened: Opened) -> Progress:
-    """How far the study is, from the store. Raises StoreError."""
-    rows = services.store.of_study(opened.study.hash)
-    flags: dict[str, Sequence[str]] = {vote["id"]: vote["flags"] for vote in services.store.votes() if vote["study"] == opened.study.hash}
-    return study_course.progress(opened.study, opened.texts, rows, flags, services.cards)
 
 
 def page(study: Study, found: Progress) -> str:
@@ -96,33 +83,21 @@ def _summary(study: Study, found: Progress) -> str:
         "Study": escape(study.title),
         "Hash": f"<code>{study.hash}</code>",
         "Consent": f"version {escape(study.consent_version)}",
-        "Ends": escape(_rule(study)),
+        "Ends": escape(rule(study)),
         "Voted on": "; ".join(f"{escape(pair)} ({names.many(count, 'vote')})" for pair, count in found.pairs) or "nothing yet",
     }
     told = "".join(f"<dt>{name}</dt><dd>{said}</dd>" for name, said in facts.items())
     many = ""
     if len(found.pairs) > 1:
-        many = render.note("Votes are on more than one pair: a model's revision changed meanwhile. The meter reads the newest.", "warn")
-    voters = names.many(sum(each.votes > 0 for each in found.voters), "voter")
-    return f'{bar}<p>{ENDS[found.end]} Votes of {voters} stand.{flagged}</p>{missing}{many}<dl class="facts">{told}</dl>'
-
-
-def _rule(study: Study) -> str:
-    said = [f"when each of {len(study.questions)} questions has {names.many(study.votes_per_question, 'vote')}"]
-    if study.stopping.votes:
-        said.append(f"at {names.many(study.stopping.votes, 'vote')} in all")
-    if study.stopping.rule == "settled":
-        which = "each voter's first decisive vote" if study.stopping.counting == "voters" else "all votes"
-        said.append(f"once the meter over {which} is settled")
-    return ", or ".join(said)
+        many = render.note(SEVERAL, "warn")
+    who = names.many(voters(found), "voter")
+    return f'{bar}<p>{ENDS[found.end]} Votes of {who} stand.{flagged}</p>{missing}{many}<dl class="facts">{told}</dl>'
 
 
 def _meters(study: Study, found: Progress) -> str:
-    counted = {"votes": "Over all votes", "voters": "Over each voter's first decisive vote"}
-    ruling = study.stopping.counting if study.stopping.rule == "settled" else ""
     told = "".join(
-        f"<dt>{words}{' (ends the study)' * (name == ruling)}</dt><dd>{escape(said)}</dd>"
-        for (name, words), said in zip(counted.items(), found.meters, strict=True)
+        f"<dt>{words}{' (ends the study)' * (name == ruling(study))}</dt><dd>{escape(said)}</dd>"
+        for (name, words), said in zip(COUNTED.items(), found.meters, strict=True)
     )
     why = "It may be looked at after every vote. Votes on two equal tables, which tell only what reads better, are not in it."
     return f'<h2>Is it settled?</h2><dl class="facts">{told}</dl><p class="rows">{why}</p>'

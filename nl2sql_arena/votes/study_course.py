@@ -8,7 +8,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nl2sql_arena.types import ModelCard
 from nl2sql_arena.votes.ballots import Ballot
@@ -16,7 +16,10 @@ from nl2sql_arena.votes.exports import pseudonym
 from nl2sql_arena.votes.flags import seconds_between
 from nl2sql_arena.votes.meter import Meter, Readings, readings, sentence
 from nl2sql_arena.votes.reading import ballot
-from nl2sql_arena.votes.study import Key, Seat, Study
+from nl2sql_arena.votes.study import Key, Opened, Seat, Study
+
+if TYPE_CHECKING:
+    from nl2sql_arena.votes.store import Store
 
 Row = Mapping[str, Any]
 CLOSED = ("vote", "skip", "cant_tell")
@@ -156,6 +159,13 @@ class Progress:
     flags: Mapping[str, int]
     pairs: tuple[tuple[str, int], ...]
     meters: tuple[str, str]
+
+
+def progress_in(store: "Store", opened: Opened, cards: Mapping[str, ModelCard]) -> Progress:
+    """How far a study is, read from a store. Raises StoreError."""
+    rows = store.of_study(opened.study.hash)
+    flags: dict[str, Sequence[str]] = {vote["id"]: vote["flags"] for vote in store.votes() if vote["study"] == opened.study.hash}
+    return progress(opened.study, opened.texts, rows, flags, cards)
 
 
 def progress(
