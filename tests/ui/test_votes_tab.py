@@ -241,7 +241,8 @@ def test_a_download_holds_one_profile_and_its_card(opened: Any, examples: Sequen
     update = tab.saving.on_save("jsonl", *tab._exported("mini/blind"), False, tab.sessions.of("a page"))
     assert update[tab.saving.file]["name"] == "votes-mini-jsonl.zip"
     files = unpacked(update, tab)
-    assert [json.loads(line)["model_a"] for line in files["votes.jsonl"].splitlines()] == ["fox"]
+    (row,) = (json.loads(line) for line in files["votes.jsonl"].splitlines())
+    assert (row["model_a"], row["gold_a"], row["gold_b"]) == ("fox", "wrong", "right")
     assert "practice models" in files["README.md"]
     nothing = tab.saving.on_save("jsonl", *tab._exported("baseline/blind"), False, tab.sessions.of("a page"))
     assert nothing[tab.saving.file] == {}

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from nl2sql_arena import database
+from nl2sql_arena.benchmark.voted import Reader
 from nl2sql_arena.errors import ArenaError
 from nl2sql_arena.services import Services
 from nl2sql_arena.types import Example
@@ -37,10 +38,10 @@ Update = dict[Any, Any]
 
 
 class Saving:
-    """The menu of formats and the button; `group` and `flags` are the tab's own controls."""
+    """The menu of formats and the button; `group` and `flags` are the tab's own controls, as is the `reader`, which knows verdicts."""
 
-    def __init__(self, services: Services, sessions: Sessions) -> None:
-        self.services, self.sessions = services, sessions
+    def __init__(self, services: Services, sessions: Sessions, reader: Reader) -> None:
+        self.services, self.sessions, self.reader = services, sessions, reader
         gr.HTML(INTRODUCTION, padding=False)
         with gr.Row(elem_id="votes-saving"):
             choices = [(each.title, name) for name, each in exports.FORMATS.items()]
@@ -67,14 +68,16 @@ class Saving:
         services = self.services
         try:
             known = exports.samples(database.catalogue(services.settings))
-            votes = [vote for vote in services.store.votes(is_filtered) if vote["study"] == study]
+            votes = [vote for vote in services.store.votes(is_filtered) if (vote["study"], vote["profile"]) == (study, profile)]
             told = [vote for vote in votes if not session.is_undecided(_asked(vote))]
+            hidden = len(votes) - len(told)
+            if exports.FORMATS[form].is_whole:
+                told = self.reader.with_gold(told)
             licences = {name: card.licence for name, card in services.cards.items()}
             made = exports.export(exports.rows(told, profile, known), form, profile, is_filtered, licences)
             content = exports.zipped(made)
         except ArenaError as problem:
             return {self.file: {}, self.told: render.note(str(problem), "bad")}
-        hidden = len(votes) - len(told)
         held = " Votes on the question of your open battle are left out until you have voted." if hidden else ""
         of_study = f"-study-{study[:SHORT]}" if study else ""
         name = f"votes{of_study}-{profile}-{form}{'-filtered' if is_filtered else ''}.zip"

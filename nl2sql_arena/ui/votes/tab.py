@@ -62,7 +62,7 @@ class VotesTab:
                 self.numbers = gr.HTML(elem_id="votes-numbers", padding=False)
             self.agreement = gr.HTML(elem_id="votes-agreement", padding=False)
             self.gallery = gr.HTML(elem_id="votes-gallery", padding=False)
-            self.saving = Saving(services, sessions)
+            self.saving = Saving(services, sessions, self.reader)
         self._wire(tab)
 
     def _wire(self, tab: gr.Tab) -> None:
