@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,7 @@ from nl2sql_arena.arena import Ask
 from nl2sql_arena.benchmark import runs
 from nl2sql_arena.services import Profile, Services, open_services
 from nl2sql_arena.types import Example
-from nl2sql_arena.ui.sessions import Sessions
+from nl2sql_arena.ui.sessions import Round, Sessions
 from nl2sql_arena.ui.votes.tab import ALL, UNFLAGGED, VotesTab
 from nl2sql_arena.votes import Store
 from tests.scripted_model import write_scripted
@@ -205,6 +206,18 @@ def test_the_gallery_shows_a_wrong_answer_that_won_but_never_the_open_battle_s_q
     tab.sessions.of("a page").round.ask = Ask(examples[0].question, "shop", ("owl", "elk"), blind=True, voter="ann", example=examples[0])
     shown = text(judged(tab)[tab.gallery])
     assert [each.question in shown for each in examples[:2]] == [False, True]
+
+
+def test_a_vote_whose_names_are_not_told_yet_moves_no_figure_of_its_own_page(opened: Any, examples: Sequence[Example]) -> None:
+    tab = opened([said(examples[0], "model_a", voter="bob"), said(examples[1], "model_b")])
+    session = tab.sessions.of("a page")
+    session.round = Round(battle=SimpleNamespace(id="battle-00001", blind=True), end="vote", asks_guess=True)  # type: ignore[arg-type]
+    mine, others = Request(), SimpleNamespace(session_hash="another page")
+    boards = [text(tab.on_show(None, ALL, "level", request)[tab.board]) for request in (mine, others)]
+    assert ["100% of 1 decisive vote" in boards[0], "50% of 2 decisive votes" in boards[1]] == [True, True]
+    assert [" 1 : 0 " in text(tab.on_field(None, ALL, "db", request)) for request in (mine, others)] == [True, False]
+    session.round.asks_guess = False
+    assert "50% of 2 decisive votes" in text(tab.on_show(None, ALL, "level", mine)[tab.board])
 
 
 def test_agreement_counts_only_questions_drawn_at_random(opened: Any, examples: Sequence[Example]) -> None:

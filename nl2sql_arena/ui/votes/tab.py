@@ -20,7 +20,7 @@ from nl2sql_arena.types import Example
 from nl2sql_arena.ui import render
 from nl2sql_arena.ui.benchmark import html
 from nl2sql_arena.ui.benchmark.shelf import Shelf
-from nl2sql_arena.ui.sessions import Session, Sessions
+from nl2sql_arena.ui.sessions import Round, Session, Sessions
 from nl2sql_arena.ui.votes import board, chart, people
 from nl2sql_arena.ui.votes.groups import WHO, Group, chosen, groups
 from nl2sql_arena.ui.votes.names import Names, many
@@ -84,10 +84,19 @@ class VotesTab:
         """Raises StoreError."""
         return groups(ballots, self.profile.kind, self.services.store.study_titles())
 
-    def on_show(self, key: str | None, flags: str, field: Field) -> Update:
+    def _votes(self, request: gr.Request | None, filtered: bool = False) -> list[dict[str, Any]]:
+        """The store's, but for the vote of this page about which it still asks which model A was: figures that moved would tell.
+
+        Raises StoreError.
+        """
+        asked = self.sessions.of(request.session_hash).round if request else Round()
+        untold = asked.battle.id if asked.battle and asked.is_guessing else ""
+        return [vote for vote in self.services.store.votes(filtered) if vote["id"] != untold]
+
+    def on_show(self, key: str | None, flags: str, field: Field, request: gr.Request | None = None) -> Update:
         """What is counted without running any query."""
         try:
-            ballots = self.reader.ballots(self.services.store.votes())
+            ballots = self.reader.ballots(self._votes(request))
             offered = self._offered(ballots)
         except ArenaError as problem:
             return {self.board: render.note(str(problem), "bad"), self.body: gr.update(visible=False)}
@@ -127,10 +136,10 @@ class VotesTab:
         blind = board.blindness(guessing.guesses(kept), titles)
         return f'{said}<div class="duels">{"".join(cards)}</div>{ladders}{reading}{blind}'
 
-    def on_field(self, key: str | None, flags: str, field: Field) -> str:
+    def on_field(self, key: str | None, flags: str, field: Field, request: gr.Request | None = None) -> str:
         """The same votes, broken down by another field."""
         try:
-            ballots = self.reader.ballots(self.services.store.votes())
+            ballots = self.reader.ballots(self._votes(request))
             group = chosen(self._offered(ballots), key)
         except ArenaError as problem:
             return render.note(str(problem), "bad")
@@ -143,7 +152,7 @@ class VotesTab:
         """The chart against a kept run; then, as queries are run, agreement with the gold answers and where voters were taken in."""
         nothing = {self.about_run: "", self.chart: gr.update(visible=False), self.agreement: "", self.gallery: ""}
         try:
-            rows = self.services.store.votes(filtered=flags == UNFLAGGED)
+            rows = self._votes(request, filtered=flags == UNFLAGGED)
             ballots = self.reader.ballots(rows)
             group = chosen(self._offered(ballots), key)
             if group is None:
