@@ -112,7 +112,9 @@ def test_the_card_describes_each_field_and_counts_what_is_in_the_file(store: Sto
     assert [line.split("`")[1] for line in fields.splitlines() if line] == list(first)
     assert f"{made.count} rows from 5 votes of 2 voters" in made.card
     assert "verdicts: model_a 2, both_bad 1, model_b 1, tie 1" in made.card
-    assert "- beta: CC BY-SA 4.0" in made.card
+    licences = made.card.partition("## Licences")[2]
+    for each in ("- Questions and sample databases: Apache-2.0", "- Votes: no licence was asked", "- alpha: MIT", "- beta: CC BY-SA 4.0"):
+        assert each in licences
 
 
 def test_the_archive_holds_the_file_and_its_card(store: Store) -> None:

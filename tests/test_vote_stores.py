@@ -8,14 +8,17 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from nl2sql_arena.errors import BadVote, StoreError
 from nl2sql_arena.settings import ROOT
-from nl2sql_arena.votes import Store, tokens
+from nl2sql_arena.votes import Store, tables, tokens
+from nl2sql_arena.votes import store as stores
 from nl2sql_arena.votes.details import Detail
+from nl2sql_arena.votes.tables import MIGRATIONS
 from tests.postgres import Server, server
 from tests.test_votes import ANN, BOB, add, cast
 
@@ -84,6 +87,36 @@ def open_store(place: Place) -> str:
 def test_processes_that_make_a_store_together_sign_with_one_key(place: Place) -> None:
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         assert len(set(pool.map(open_store, [place] * 3))) == 1
+
+
+def blank(table: sa.Table) -> dict[str, Any]:
+    """A row of nothing in particular."""
+    values: dict[type, Any] = {str: "", int: 0, float: 0.0, bool: True}
+    return {each.name: values[each.type.python_type] for each in table.columns if each.name != "id"} | {"created": tables.now()}
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_store_of_every_earlier_version_keeps_its_votes(place: Place, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MIGRATIONS", MIGRATIONS[:version])
+    old = tables._tables(sa.MetaData(), version)
+    engine = stores._file(place) if isinstance(place, Path) else stores._server(place)
+    with engine.execution_options(writing=True).begin() as connection:
+        tables.migrate(connection)
+        connection.execute(old.battles.insert(), [blank(old.battles) | {"id": "old", "voter": ANN, "prompt_a": "a prompt"}])
+        connection.execute(old.events.insert(), [blank(old.events) | {"battle_id": "old", "kind": "vote", "winner": "tie", "voter": ANN}])
+        if asks := "readability" if version > 2 else "":
+            connection.execute(old.events.update().values(asks=asks))
+    engine.dispose()
+    monkeypatch.undo()
+    for _ in range(2):
+        store = Store(place)
+        (vote,) = store.votes()
+        assert (vote["id"], vote["winner"], vote["asks"], vote["consent"], vote["study"]) == ("old", "tie", asks or "better", "", "")
+        assert vote["prompt_hash_a"] == (tables.prompt_hash("a prompt") if version == 1 else "")
+    add(store, "new")
+    cast(store, "new", "model_a", ANN)
+    with pytest.raises(BadVote, match="already has its vote"):
+        cast(store, "old", "model_b", ANN)
 
 
 VOTE = """
