@@ -1,6 +1,7 @@
 """A study's file and hash, its codes and secret, what a voter is asked, when it ends, and what the store keeps of it."""
 
 import json
+import multiprocessing
 import random
 import re
 from dataclasses import replace
@@ -406,6 +407,50 @@ def test_a_code_admits_as_many_voters_as_the_study_says(place: Path | str) -> No
     assert [each["id"] for each in store.of_study(shared.hash)] == ["one", "two", "four", "five"]
     store.erase(first.voter)
     keep(store, "six", third)
+
+
+RACES = 10
+"""Without the store's lock both get in nearly every time."""
+
+
+def race(where: Path | str, who: str, start: Any, said: Any) -> None:
+    """A process that wants a place under each code at the very moment when another one does; says of which races it got in."""
+    store, shared = Store(where), _raced()
+    got_in = []
+    try:
+        for number in range(RACES):
+            seat = shared.seat(f"code-number-{number}", who * 40)
+            start.wait(timeout=60)
+            try:
+                keep(store, f"{who} {number}", seat)
+            except BadVote:
+                continue
+            got_in.append(number)
+    finally:
+        said.put((who, got_in))
+
+
+def _raced() -> Study:
+    """A study whose codes admit two voters each."""
+    codes = ", ".join(f'"code-number-{number}"' for number in range(RACES))
+    return read('"ANNA-2026", "BOBS-2026"]', f"{codes}]\nvoters_per_code = 2")
+
+
+def test_of_two_processes_that_race_for_a_code_s_last_place_exactly_one_gets_in(place: Path | str) -> None:  # noqa: F811
+    store, shared = Store(place), _raced()
+    for number in range(RACES):
+        keep(store, f"first {number}", shared.seat(f"code-number-{number}", "first" * 8))
+    spawn = multiprocessing.get_context("spawn")
+    start, said = spawn.Barrier(2), spawn.Queue()
+    racers = [spawn.Process(target=race, args=(place, who, start, said)) for who in "xy"]
+    for each in racers:
+        each.start()
+    got_in = dict(said.get(timeout=120) for _ in racers)
+    for each in racers:
+        each.join(timeout=60)
+    assert sorted(got_in["x"] + got_in["y"]) == list(range(RACES)), "each last place has one taker"
+    kept = sorted(each["id"] for each in store.of_study(shared.hash) if not each["id"].startswith("first"))
+    assert kept == sorted(f"{who} {number}" for who, races in got_in.items() for number in races)
 
 
 def test_a_store_of_before_studies_keeps_its_votes(place: Path | str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
