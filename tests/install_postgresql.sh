@@ -11,8 +11,8 @@ if command -v apt-get >/dev/null 2>&1; then
     none=/etc/postgresql-common/createcluster.d/nl2sql-arena-tests.conf
     $sudo mkdir -p "${none%/*}"
     echo "create_main_cluster = false" | $sudo tee "$none" >/dev/null
-    $sudo apt-get update -qq >/dev/null 2>&1
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq postgresql >/dev/null 2>&1
+    $sudo timeout 120 apt-get update -qq >/dev/null 2>&1
+    DEBIAN_FRONTEND=noninteractive $sudo timeout 300 apt-get install -y -qq postgresql >/dev/null 2>&1
     done=$?
     $sudo rm -f "$none"
     [ "$done" = 0 ] && exit 0
