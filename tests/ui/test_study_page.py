@@ -8,7 +8,7 @@ import pytest
 
 from nl2sql_arena.ui.study import DONE, FULL, PASSED, UNDONE
 from nl2sql_arena.ui.study_progress import REFUSED
-from nl2sql_arena.votes import study
+from nl2sql_arena.votes import Store, study
 from nl2sql_arena.votes.exports import pseudonym
 from tests.ui.conftest import Server
 from tests.ui.looks import READABLE, UNNAMED, overflow
@@ -117,6 +117,10 @@ def kept(server, table="battles"):
 def kept_of(server, page, table="battles"):
     own = server.study.seat(page.values["visitor"]["code"], page.values["visitor"]["secret"]).voter
     return [row for row in kept(server, table) if row["voter"] == own]
+
+
+def test_the_store_knows_the_title_of_a_study_that_was_opened_on_it(roomy):
+    assert Store(roomy.data / "votes.sqlite").study_titles() == {roomy.study.hash: "Which <answers> do people trust?"}
 
 
 def test_before_consent_and_code_nothing_is_asked_or_kept(roomy):
