@@ -75,6 +75,7 @@ def keeping_votes(hub: dataset_hub.Hub) -> dict[str, str]:
     return {"ARENA_SYNC_REPO": dataset_hub.NAME, "HF_TOKEN": dataset_hub.TOKEN, "HF_ENDPOINT": hub.endpoint, "ARENA_SYNC_SECONDS": "1"}
 
 
+@pytest.mark.long
 def test_a_space_starts_from_its_files_sleeps_and_wakes_with_its_votes(tmp_path: Path, hub: dataset_hub.Hub) -> None:
     live_a_day(SimulatedSpace(tmp_path, Path(sys.executable), **keeping_votes(hub)), hub)
 

@@ -147,7 +147,7 @@ def test_while_it_is_asked_the_question_stays_out_of_the_files_of_votes(page, au
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("size", "scheme"), [((1440, 900), "light"), ((390, 844), "dark")])
+@pytest.mark.parametrize(("size", "scheme"), [pytest.param((1440, 900), "light", marks=pytest.mark.long), ((390, 844), "dark")])
 def test_one_click_guesses_and_the_votes_tab_tells_how_often_that_is_right(browser, auditing, tmp_path, size, scheme):
     window = Window(browser, auditing, *size, scheme)
     page = window.page

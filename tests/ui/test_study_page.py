@@ -278,7 +278,7 @@ def check(page, path):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("size", "scheme"), [((1440, 900), "light"), ((390, 844), "dark")])
+@pytest.mark.parametrize(("size", "scheme"), [pytest.param((1440, 900), "light", marks=pytest.mark.long), ((390, 844), "dark")])
 def test_from_the_consent_to_the_thanks_and_to_the_researchers_page(browser, roomy, codes, tmp_path, size, scheme):
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
     context.set_default_timeout(30_000)

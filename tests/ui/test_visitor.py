@@ -148,7 +148,7 @@ def test_the_next_question_is_an_example_and_its_battle_says_how_it_was_chosen(s
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("size", "scheme"), [((1440, 900), "light"), ((390, 844), "dark")])
+@pytest.mark.parametrize(("size", "scheme"), [pytest.param((1440, 900), "light", marks=pytest.mark.long), ((390, 844), "dark")])
 def test_from_the_choice_to_the_vote_to_the_erasure(browser, server, tmp_path, size, scheme):
     window = Window(browser, server, *size, scheme, agrees=False)
     page = window.page

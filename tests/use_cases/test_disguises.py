@@ -24,6 +24,8 @@ INSERT INTO towns VALUES (1, 'Bonn', 'Germany', 'Closed'), (2, 'Lima', 'Peru', '
 INSERT INTO roads VALUES (1, 1, 7.5), (2, 3, 2), (3, 3, 4);
 """
 Disguising = Callable[..., Disguised]
+SLOW = ("columns", "distractors")
+"""They copy all of a database."""
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def only(found: Disguised) -> Database:
     return copy
 
 
-@pytest.mark.parametrize("name", DISGUISES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long) if name in SLOW else name for name in DISGUISES])
 def test_golds_of_a_sample_database_give_the_same_rows_on_its_copy(shared: Services, tmp_path: Path, name: str) -> None:
     database = shared.databases["shop"]
     examples = [each for each in shared.examples("shop", "dev") if each.gold_sql]
