@@ -316,7 +316,7 @@ def test_more_can_be_said_after_the_vote(open_window, tmp_path, size, scheme):
     page = opened.page
     choose_database(page, "shop")
     ask(page, SAME)
-    assert page.inner_text("#vote-model_a").startswith("A reads better")
+    page.wait_for_selector("#vote-model_a:has-text('A reads better')")
     page.screenshot(path=tmp_path / "1-same.png", full_page=True)
     assert not page.locator("#details, #fix").first.is_visible()
     vote(page, "both_bad")
