@@ -13,11 +13,14 @@ from typing import Any, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from nl2sql_arena.errors import BadCard
+from nl2sql_arena.hub import Hub
 from nl2sql_arena.prompts import FORMATS
 from nl2sql_arena.types import Api, Dialect, Generation, Kind, ModelCard, Server, Weights
 
 CARD = "card.toml"
 TABLES = ("base", "adapter", "generation", "fallback", "server")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+UNPINNED = "unpinned"
 
 
 def load(models: Path) -> dict[str, ModelCard]:
@@ -162,26 +165,46 @@ def held(card: ModelCard, models: Path) -> Held:
 
 
 def revision(card: ModelCard, models: Path) -> str:
-    """What distinguishes these very weights: a hash of local files, else the pinned revisions, else `unpinned`.
+    """What distinguishes the weights that the card would load here and now: a hash of local files, else the commit that is pinned or, of a
+    branch or none, the one that the hub's cache has; `unpinned` where it has none. Of those that are loaded see `Services.revision`.
 
     Of a server's weights nothing is known but what the card says.
     """
     if card.server:
-        return f"{card.base.revision or 'unpinned'}: {card.server.model} at {host(card)} ({card.server.api})"
+        return f"{card.base.revision or UNPINNED}: {card.server.model} at {host(card)} ({card.server.api})"
     marks = []
     for weights in (card.base, card.adapter):
         if weights is None:
             continue
         folder = models / card.name / weights.id
         local = has_weights(folder) or folder.is_file()
-        marks.append(_files_hash(folder.resolve()) if local else weights.revision or "unpinned")
+        marks.append(mark(folder.resolve()) if local else _commit(weights) or weights.revision or UNPINNED)
     return "+".join(marks)
 
 
+def mark(place: Path) -> str:
+    """What tells the weights in a folder (or file) from others of their name: the commit where the folder is a snapshot in the hub's cache,
+    else a hash of the files as they are now.
+    """
+    if place.parent.name == "snapshots" and COMMIT.fullmatch(place.name):
+        return place.name
+    files = [place] if place.is_file() else sorted(place.glob("*.safetensors"))
+    return _hash(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+
+
+def _commit(weights: Weights) -> str:
+    """The commit of weights from the hub as far as that can be told without asking it; else empty."""
+    if COMMIT.fullmatch(weights.revision) or "/" not in weights.id or weights.id.startswith("."):
+        return weights.revision
+    snapshot = Hub().kept(weights.id, weights.revision, ["config.json", "adapter_config.json"], [])
+    return snapshot.name if snapshot and COMMIT.fullmatch(snapshot.name) else ""
+
+
 @cache
-def _files_hash(folder: Path) -> str:
+def _hash(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """Of files with their sizes and times of change, so that a file that was written anew is read anew."""
     digest = hashlib.sha256()
-    for path in [folder] if folder.is_file() else sorted(folder.glob("*.safetensors")):
+    for path, *_ in files:
         with path.open("rb") as weights:
             hashlib.file_digest(weights, lambda: digest)
     return digest.hexdigest()[:12]

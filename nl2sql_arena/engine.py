@@ -79,6 +79,11 @@ class Engine:
         card = self._cards[model]
         return card.backend != "local" or catalog.held(card, self._models) in self._held
 
+    def marks(self, model: str) -> tuple[str, ...]:
+        """What tells the loaded weights of a model from others of its name; empty where none are loaded, or they do not say."""
+        found = self._loaded.get(model)
+        return found.marks if isinstance(found, backends.Weighed) else ()
+
     def add(self, model: str, backend: backends.Backend) -> None:
         """Let a model that lives already, such as one in training, answer under a card's name."""
         with self._lock:

@@ -79,7 +79,8 @@ class Services:
         return dict(zip(queries, self.sandbox.clauses([(sql, columns[db]) for db, sql in queries]), strict=True))
 
     def revision(self, model: str) -> str:
-        return catalog.revision(self.cards[model], self.settings.models)
+        """What distinguishes the weights that answer: of those that are loaded what was found then, whatever lies on the disk since."""
+        return "+".join(self.engine.marks(model)) or catalog.revision(self.cards[model], self.settings.models)
 
     def kept(self, battle_id: str) -> Literal["here", "alone", "saved", "synced"]:
         """Where a battle is that the store has: `here` where no copy is wanted, `alone` where one is and none is kept (`unsynced`), `saved`

@@ -126,7 +126,8 @@ def test_our_adapter_makes_it_ours(phi: Path) -> None:
     assert "pavankumarbalijepalli" not in card.title
 
 
-def test_a_revision_names_these_very_weights(phi: Path) -> None:
+def test_a_revision_names_these_very_weights(phi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(phi / "nothing"))
     public = catalog.read(phi / catalog.CARD)
     assert catalog.revision(public, phi.parent) == "unpinned"
     pinned = replace(public, base=replace(public.base, revision="0" * 40))

@@ -6,7 +6,7 @@ Adding one is an entry in `BACKENDS`; `tests/backends/test_contract.py` runs ove
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nl2sql_arena.errors import BadCard, ModelUnavailable
 from nl2sql_arena.types import Completion, GenerationRequest, ModelCard, OnToken
@@ -38,6 +38,14 @@ class Backend(Protocol):
         ...
 
     def count_tokens(self, text: str) -> int: ...
+
+
+@runtime_checkable
+class Weighed(Protocol):
+    """A backend that knows which weights it holds: `catalog.mark` of each folder that was loaded, of the base first."""
+
+    @property
+    def marks(self) -> tuple[str, ...]: ...
 
 
 Loader = Callable[[ModelCard, Path], Backend]

@@ -57,7 +57,12 @@ def run_log(services: Services) -> CompletionLog:
 
 def identity_of(services: Services) -> Identity:
     """A model's revision and the precision it runs in."""
-    return lambda model: f"{services.revision(model)} {services.engine.backend(model).precision}"
+
+    def identity(model: str) -> str:
+        precision = services.engine.backend(model).precision  # first: it may load the model, which settles the revision
+        return f"{services.revision(model)} {precision}"
+
+    return identity
 
 
 def judge(services: Services, example: Example, answer: Answer) -> Score:

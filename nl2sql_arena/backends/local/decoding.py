@@ -43,8 +43,10 @@ class Local:
     completion: they say how long an answer takes, and those of a batch add up to more than the batch took.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, plan: Plan, context: int, parameters: int = 0) -> None:
+    def __init__(self, model: Any, tokenizer: Any, plan: Plan, context: int, parameters: int = 0, marks: tuple[str, ...] = ()) -> None:
         self.precision = str(plan)
+        self.marks = marks
+        """See `backends.Weighed`; empty for weights that were never read from a folder as they are, such as those in training."""
         self.context = context
         self.parameters = parameters
         """Of the base as its configuration states it, whatever its weights are packed into; 0 is not counted."""

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from nl2sql_arena import catalog
 from nl2sql_arena.backends.local import fetching
 from nl2sql_arena.backends.local.decoding import Local
 from nl2sql_arena.backends.local.plan import (
@@ -52,8 +53,10 @@ def load(card: ModelCard, folder: Path) -> Local:
 
 def _load(card: ModelCard, folder: Path) -> Local:
     _without_loading_bars()
-    source = str(fetching.place(card, card.base, folder, fetching.BASE))
+    place = fetching.place(card, card.base, folder, fetching.BASE)
     adapter = fetching.place(card, card.adapter, folder, fetching.LORA) if card.adapter else None
+    marks = tuple(catalog.mark(each) for each in (place, adapter) if each)
+    source = str(place)
     options: dict[str, Any] = {"trust_remote_code": False}
     config = AutoConfig.from_pretrained(source, **options)
     tokenizer = AutoTokenizer.from_pretrained(source, clean_up_tokenization_spaces=False, **options)
@@ -73,7 +76,7 @@ def _load(card: ModelCard, folder: Path) -> Local:
     if card.adapter and adapter:
         model = _adapted(model, card, card.adapter, adapter, merge=not plan.quantised)
     longest = int(getattr(config, "max_position_embeddings", 0) or card.context)
-    return Local(model.eval(), tokenizer, plan, min(card.context, longest) if card.context else longest, parameters)
+    return Local(model.eval(), tokenizer, plan, min(card.context, longest) if card.context else longest, parameters, marks)
 
 
 def _without_loading_bars() -> None:
