@@ -144,7 +144,7 @@ def score(
         asked = [example for example in answerable if example.id not in left_out]
         verdicts = {}
         for name, predictions in contestants.items():
-            log(f"{name}: {len(asked)} questions")
+            log(f"{name}: questions to judge: {len(asked)}")
             queries = _prepared(dataset, asked, predictions, dialect, sandbox)
             judged = pool.map(lambda each, queries=queries: _judged(each, queries[each.id], run, empty), asked)
             verdicts[name] = dict(zip((each.id for each in asked), judged, strict=True))
@@ -247,14 +247,14 @@ def as_text(scoring: Scoring) -> str:
         rows.append([name, str(n), *[_share(each, rank if len(ranks[ALL_RULES[0]]) > 1 else 0) for each, rank in shares]])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines += [f"{name}: {count} questions without a prediction count as wrong" for name, count in scoring.missing.items() if count]
+    lines += [f"{name}: questions without a prediction, which count as wrong: {count}" for name, count in scoring.missing.items() if count]
     for name, found in scoring.verdicts.items():
         if unscored := sum(each is None for each in found.values()):
             lines.append(f"{name}: {unscored} unscored, for results too large or failures of ours")
     if scoring.unanswerable:
-        lines.append(f"{scoring.unanswerable} questions without an answer are left out")
+        lines.append(f"questions that cannot be answered, which are left out: {scoring.unanswerable}")
     mended = Counter(repair for named in scoring.repairs.values() for repair in named)
-    lines += [f"golds of {count} questions: {repair}" for repair, count in sorted(mended.items())]
+    lines += [f"golds mended: {count} ({repair})" for repair, count in sorted(mended.items())]
     lines += [f"question {each.id} ({each.db}) left out, its gold is unusable: {each.reason}" for each in scoring.unusable]
     return "\n".join(lines)
 

@@ -431,12 +431,29 @@ VISIT = SimpleNamespace(session_hash="me")
 def test_a_full_run_tells_its_size_before_it_starts(controls):
     made = controls()
     asked = made.on_full(*CHOICE)
-    assert "All 6 dev questions to 2 contestants are 12 answers, how long that takes here is not known yet." in asked[made.confirmation]
+    assert "All 6 dev questions to 2 contestants are 12 answers; how long that takes here is not known yet." in asked[made.confirmation]
     assert asked[made.start]["visible"]
     assert not made.common.session(VISIT).bench.at_work
     made.on_start(*CHOICE, VISIT)
     plan = made.common.session(VISIT).bench.plan
     assert (plan.models, len(plan.examples), plan.dataset) == (("a", "b"), 6, "all")
+
+
+def test_a_question_that_waits_outlives_a_redraw_and_is_gone_once_the_run_begins(controls):
+    made = controls()
+    bench = made.common.session(VISIT).bench
+    assert made.confirm not in made.offer(bench), "the tab may be drawn after its button was pressed"
+    assert not made.on_start(*CHOICE, VISIT)[made.confirm]["visible"]
+
+
+def test_before_the_first_run_the_time_is_told_from_the_run_that_ships_and_by_its_hardware(controls, shelf):
+    made = controls()
+    assert "is not known yet" in made.estimated(*CHOICE)
+    now = {"contestants": tuple(replace(each, revision="1") for each in RUN.measured.contestants)}
+    list(runs.kept(shelf.folders[1], replace(RUN.measured, name="shipped", hardware="another machine", **now), RUN.results))
+    assert "where the stored run was made (another machine), unknown yet here" in made.estimated(*CHOICE)
+    put(shelf, RUN, "own", hardware="CPU", **now)
+    assert "by earlier runs here" in made.estimated(*CHOICE)
 
 
 def test_on_zero_gpu_a_full_run_is_pointed_to_the_command_line_and_a_sample_is_not(controls):

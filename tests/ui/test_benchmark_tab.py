@@ -72,7 +72,7 @@ def saved(page, button):
 
 def test_before_any_run_the_tab_says_what_to_do(page, tmp_path):
     assert "No run is stored yet" in page.inner_text("#bench-head")
-    assert "Quick sample: 20 dev questions to 2 contestants, how long that takes here is not known yet." in page.inner_text(
+    assert "Quick sample: 20 dev questions to 2 contestants; how long that takes here is not known yet." in page.inner_text(
         "#bench-estimate"
     )
     assert not page.locator("#bench-body").is_visible()

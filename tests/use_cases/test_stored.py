@@ -101,7 +101,7 @@ def test_the_table_shows_shares_intervals_and_ranks(menu: Path, score: Score, tm
     assert "#2 0.0% (0-49)" in wrong, "an empty answer is no right one"
     assert "#1 100.0% (51-100)" in loose
     assert rest == [
-        "1 questions without an answer are left out",
+        "questions that cannot be answered, which are left out: 1",
         next(line for line in rest if line.startswith("question odd (menu) left out")),
     ]
 

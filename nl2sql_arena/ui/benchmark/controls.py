@@ -83,7 +83,7 @@ class Controls:
         self.cancel.click(self.on_cancel, None, begun, **INSTANT)
 
     def offer(self, bench: Bench) -> Update:
-        """What can be done now."""
+        """What can be done now. A question that waits for its answer stays: this may come after it was asked."""
         run, working = bench.run, bench.at_work
         shown = run.measured.name if run else ""
         choices = self.common.shelf.choices(at_work=shown if working else "")
@@ -93,8 +93,7 @@ class Controls:
             self.full: gr.update(visible=not working),
             self.cancel: gr.update(visible=working),
             self.resume: gr.update(visible=not working and self._rest(run) is not None),
-            self.confirm: gr.update(visible=False),
-        }
+        } | ({self.confirm: gr.update(visible=False)} if working else {})
 
     def on_options(self, models: list[str], databases: list[str], split: str) -> Update:
         return {self.estimate: self.estimated(models, databases, split), self.confirm: gr.update(visible=False)}
@@ -113,7 +112,7 @@ class Controls:
                 self.start: gr.update(visible=False),
             }
         answers = len(plan.examples) * len(plan.models)
-        asked = f"All {len(plan.examples)} {split} questions to {_contestants(plan)} are {answers} answers, {self._time(plan)}."
+        asked = f"All {len(plan.examples)} {split} questions to {_contestants(plan)} are {answers} answers; {self._time(plan)}."
         command = f"python -m nl2sql_arena bench run --models {','.join(plan.models)} --split {split}"
         elsewhere = f"On ZeroGPU that is more than a visitor's share; run it on a machine of your own: {command}"
         return {
@@ -190,12 +189,21 @@ class Controls:
             plan = self._plan(models, databases, split, is_quick=True)
         except BadInput as problem:
             return render.note(str(problem), "warn")
-        return f'<p class="rows">Quick sample: {len(plan.examples)} {split} questions to {_contestants(plan)}, {self._time(plan)}.</p>'
+        return f'<p class="rows">Quick sample: {len(plan.examples)} {split} questions to {_contestants(plan)}; {self._time(plan)}.</p>'
 
     def _time(self, plan: Plan) -> str:
+        """How long by this arena's own runs, else by one that ships and its hardware."""
+        shelf, count = self.common.shelf, len(plan.examples)
         revisions = {name: self.common.services.revision(name) for name in plan.models}
-        seconds = sample.seconds(self.common.shelf.newest(), revisions, self.common.profile.hardware, len(plan.examples))
-        return "how long that takes here is not known yet" if seconds is None else f"{html.duration(seconds)} by earlier runs here"
+        seconds = sample.seconds(shelf.newest(), revisions, self.common.profile.hardware, count)
+        if seconds is not None:
+            return f"{html.duration(seconds)} by earlier runs here"
+        for run in shelf.shipped():
+            hardware = run.measured.hardware
+            seconds = sample.seconds([run], revisions, hardware, count)
+            if seconds is not None:
+                return f"{html.duration(seconds)} where the stored run was made ({hardware}), unknown yet here"
+        return "how long that takes here is not known yet"
 
     def on_run(self, request: gr.Request) -> Iterator[Update]:
         """The page as the answers arrive, until all are there or the run is ended."""

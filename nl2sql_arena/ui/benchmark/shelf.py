@@ -59,6 +59,10 @@ class Shelf:
         """What this arena's own folder holds, for what it tells of speed here."""
         return [self.get(each.name) for each in runs.listed(self.folders[0])[:count]]
 
+    def shipped(self) -> list[StoredRun]:
+        """The runs that ship, which were made elsewhere."""
+        return [self.get(each.name) for each in runs.listed(self.folders[1])]
+
     def choices(self, at_work: str = "") -> list[tuple[str, str]]:
         """(what a menu says, name) of each run; `at_work` is the name of one that is not meant to be whole yet."""
         return [(self._label(each, at_work), each.name) for each in self.listed()]
