@@ -16,7 +16,7 @@ from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import Answer, Battle, Decoding, Example, OnToken, Part, Request
 from nl2sql_arena.votes.ballots import CONTROL
 from nl2sql_arena.votes.choosing import PICKED, TYPED, Offer
-from nl2sql_arena.votes.consent import Consent, Kept, kept
+from nl2sql_arena.votes.consent import UNKNOWN_ROWS, Consent, Kept, kept
 from nl2sql_arena.votes.study import Seat
 
 VOTES_ONLY = Consent("votes")
@@ -107,7 +107,10 @@ def keep(
     revisions = _as_run(services, battle.a), _as_run(services, battle.b)
     how, left = chosen or (PICKED if battle.example_id else TYPED), keeping(services, battle, agreed)
     content = services.databases[battle.db].content
-    return services.store.add_battle(battle, voter, how, revisions, verdict(battle), content, agreed, left, delivered, seat)
+    found = compared(battle.a, battle.b)
+    only = (found.only_a, found.only_b) if found else (UNKNOWN_ROWS, UNKNOWN_ROWS)
+    word = _in_a_word(battle, found)
+    return services.store.add_battle(battle, voter, how, revisions, word, content, agreed, left, delivered, seat, only)
 
 
 def keeping(services: Services, battle: Battle, agreed: Consent) -> Kept:
@@ -159,7 +162,10 @@ def _in_words(services: Services, answer: Answer) -> Words:
 
 def verdict(battle: Battle) -> str:
     """One word for how the results differ: same, order, different; too_long, or incomparable when a side has no table."""
-    found = compared(battle.a, battle.b)
+    return _in_a_word(battle, compared(battle.a, battle.b))
+
+
+def _in_a_word(battle: Battle, found: Difference | None) -> str:
     if found is None:
         tables = all(side.outcome in ("ok", "empty") for side in (battle.a, battle.b))
         return "too_long" if tables else "incomparable"

@@ -197,6 +197,7 @@ class Engine:
             execution=execution,
             precision=self._loaded[request.model].precision,
             beams=self._cards[request.model].generation.num_beams,
+            max_new_tokens=self._cards[request.model].generation.max_new_tokens,
             context=self._context(request.model),
             seconds=completion.seconds + time.perf_counter() - began,
         )

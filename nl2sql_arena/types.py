@@ -271,6 +271,8 @@ class Answer:
     beams: int = 1
     context: int = 0
     """Tokens that prompt and answer may have together; 0 is not known, as of a stored run."""
+    max_new_tokens: int = 0
+    """The cap that the answer was written under; 0 is not known, as of a stored run."""
 
     @property
     def outcome(self) -> Outcome:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nl2sql_arena.errors import BadVote
+from nl2sql_arena.types import ResultColumn
 from nl2sql_arena.votes import Store, consent, exports, voters
 from nl2sql_arena.votes.consent import OWN, UNKNOWN_ROWS, Consent, Kept
 from nl2sql_arena.votes.details import Detail, Fix
@@ -33,8 +34,14 @@ def typed(name: str = "one", db: str = "shop", question: str = QUESTION) -> Any:
                 side,
                 prompt=replace(side.prompt, prefix=f"payroll: {question}"),
                 completion=replace(side.completion, text=told),
-                prepared=replace(side.prepared, sql=told),
-                execution=replace(side.execution, message="no column Zorbelina", row_count=7),
+                prepared=replace(side.prepared, sql=told, formatted=told),
+                execution=replace(
+                    side.execution,
+                    columns=(ResultColumn("salary_of_Zorbelina", "VARCHAR"),),
+                    rows=(("earned by Quux",),) * 7,
+                    message="no column Zorbelina",
+                    row_count=7,
+                ),
             )
         )
     return replace(found, db=db, question=question, example_id="", split="", a=sides[0], b=sides[1])
@@ -84,6 +91,7 @@ def test_of_a_typed_question_no_text_reaches_disk_copy_or_export(store: Store, t
     assert (vote["winner"], vote["model_a"], vote["consent"], vote["consent_version"]) == ("model_a", "alpha", "votes", consent.VERSION)
     assert (vote["reasons_b"], vote["db_content"]) == (("wrong_filter",), "content")
     assert vote["prompt_hash_a"] == prompt_hash(each.a.prompt.text)
+    assert {vote[f"{name}_{side}"] for name in ("columns", "preview", "result_hash", "formatted") for side in "ab"} == {""}
     known = exports.Samples({"shop": "content"}, {})
     assert "Zorbelina" not in json.dumps(exports.rows(store.votes(), "mini", known, comments=True))
 
@@ -98,6 +106,31 @@ def test_hashes_tell_whether_two_texts_are_the_same_and_lengths_stay_with_sample
     assert {len(each) for each in json.loads(three["digests"]).values()} == {1}
     assert (one["db"], one["row_count_a"]) == ("shop", 7)
     assert (three["db"], three["row_count_a"], three["row_count_b"]) == (OWN, UNKNOWN_ROWS, UNKNOWN_ROWS)
+
+
+@pytest.mark.parametrize(
+    ("keeping", "expected"),
+    [
+        ("all", ("catalog", True, "mended", 2, 7)),
+        ("hashes", ("catalog", True, "mended", 2, 7)),
+        ("verdict", ("", None, "", UNKNOWN_ROWS, UNKNOWN_ROWS)),
+    ],
+)
+def test_of_an_answer_from_an_own_database_not_even_its_kind_of_error_or_counts_stay(
+    store: Store, keeping: Kept, expected: tuple[object, ...]
+) -> None:
+    each = typed()
+    odd = replace(
+        each.a,
+        prepared=replace(each.a.prepared, repairs=("mended",)),
+        execution=replace(each.a.execution, error_kind="catalog", truncated=True),
+    )
+    store.add_battle(
+        replace(each, a=odd), ANN, "typed", ("r1", "r2"), "different", "content", Consent("questions"), keeping, only_rows=(2, 0)
+    )
+    row = store.battle("one") or {}
+    assert tuple(row[f"{name}_a"] for name in ("error_kind", "truncated", "repairs", "only_rows", "row_count")) == expected
+    assert (row["decoding_a"], row["max_new_tokens_a"]) == ("greedy", 300), "how a model writes is nothing of the visitor's"
 
 
 def test_with_leave_the_text_is_kept_and_exported(store: Store) -> None:

@@ -74,7 +74,11 @@ def test_what_happens_to_a_battle_is_kept(place: Place) -> None:
     store.add_note("three", Detail(correct_a=True), BOB, tokens.token(store._key, "three", BOB))
     again = Store(place)
     assert [event["kind"] for event in again.events()] == ["vote", "vote", "undo", "cant_tell", "flag", "detail"]
+    assert [(each["id"], each["event"], each["winner"], each["voter"]) for each in again.unvoted()] == [
+        ("one", "undo", None, ANN), ("two", "cant_tell", None, ANN)
+    ]  # fmt: skip
     (vote,) = again.votes()
+    assert set(again.unvoted()[0]) == set(vote)
     assert (vote["id"], "limiter_off" in vote["flags"], vote["correct_a"], vote["asks"]) == ("three", True, True, "better")
     assert again.erase(BOB) == 1
     assert again.votes() == []
@@ -95,8 +99,16 @@ def blank(table: sa.Table) -> dict[str, Any]:
     return {each.name: values[each.type.python_type] for each in table.columns if each.name != "id"} | {"created": tables.now()}
 
 
+def copy_of(folder: Path, store: Store) -> Path:
+    """A store of today that was rebuilt from what another would sync."""
+    Store(folder / "copy.sqlite").restore(store.records(store.battle_ids()))
+    return folder / "copy.sqlite"
+
+
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
-def test_a_store_of_every_earlier_version_keeps_its_votes(place: Place, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_of_every_earlier_version_keeps_its_votes(
+    place: Place, version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tables, "MIGRATIONS", MIGRATIONS[:version])
     old = tables._tables(sa.MetaData(), version)
     engine = stores._file(place) if isinstance(place, Path) else stores._server(place)
@@ -113,8 +125,14 @@ def test_a_store_of_every_earlier_version_keeps_its_votes(place: Place, version:
         (vote,) = store.votes()
         assert (vote["id"], vote["winner"], vote["asks"], vote["consent"], vote["study"]) == ("old", "tie", asks or "better", "", "")
         assert vote["prompt_hash_a"] == (tables.prompt_hash("a prompt") if version == 1 else "")
+        unknown = {"decoding": "", "beams": 0, "max_new_tokens": 0, "repairs": "", "formatted": "", "error_kind": "", "truncated": None}
+        unknown |= {"columns": "", "result_hash": "", "preview": "", "only_rows": -1}
+        assert {name: (vote[f"{name}_a"], vote[f"{name}_b"]) for name in unknown} == {name: (each, each) for name, each in unknown.items()}
+    assert [store.restore(store.records(["old"])).battles, Store(copy_of(tmp_path, store)).battle("old")] == [0, store.battle("old")]
     add(store, "new")
     cast(store, "new", "model_a", ANN)
+    new = store.battle("new") or {}
+    assert (new["decoding_a"], new["beams_b"], new["truncated_a"], len(new["result_hash_a"])) == ("greedy", 1, False, 16)
     with pytest.raises(BadVote, match="already has its vote"):
         cast(store, "old", "model_b", ANN)
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from nl2sql_arena import __version__
 from nl2sql_arena.errors import BadVote, StoreError
 from nl2sql_arena.settings import ROOT
-from nl2sql_arena.types import WINNERS, Answer, Battle, Completion, Execution, Prepared, Prompt, Winner
+from nl2sql_arena.types import WINNERS, Answer, Battle, Completion, Execution, Prepared, Prompt, ResultColumn, Winner
 from nl2sql_arena.votes import Store, tokens
 from nl2sql_arena.votes.details import NOTHING, Detail, Fix, Note
 from nl2sql_arena.votes.store import MOST_NOTES
@@ -35,7 +35,8 @@ def answer(model: str, sql: str = "SELECT 1") -> Answer:
         prompt=Prompt("schema ", "How many?"),
         completion=completion,
         prepared=Prepared(sql, sql),
-        execution=Execution("ok", rows=((1,),), row_count=1),
+        execution=Execution("ok", (ResultColumn("n", "INTEGER"),), ((1,),), 1),
+        max_new_tokens=300,
         precision="fp32 on cpu",
         seconds=0.25,
     )
@@ -94,6 +95,15 @@ def test_a_vote_carries_what_was_seen(store: Store, path: Path) -> None:
         "row_count_b": 1,
         "tokens_b": 4,
         "precision_b": "fp32 on cpu",
+        "event": "vote",
+        "decoding_a": "greedy",
+        "beams_a": 1,
+        "max_new_tokens_a": 300,
+        "formatted_a": "SELECT 1",
+        "error_kind_a": "",
+        "truncated_a": False,
+        "columns_a": '[{"name": "n", "type": "INTEGER"}]',
+        "preview_a": "[[1]]",
         "seconds_b": 0.25,
     }
     assert {key: vote[key] for key in expected} == expected

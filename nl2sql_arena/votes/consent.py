@@ -29,7 +29,9 @@ UNKNOWN_ROWS = -1
 """`row_count` where it is not kept."""
 Kept = Literal["all", "hashes", "verdict"]
 HASHED = ("question", *(f"{name}_{side}" for name in ("prompt", "raw", "sql") for side in "ab"))
-TEXTS = (*HASHED, "message_a", "message_b")
+TEXTS = (*HASHED, *(f"{name}_{side}" for name in ("message", "formatted", "columns", "preview", "result_hash") for side in "ab"))
+OF_OWN = {"row_count": UNKNOWN_ROWS, "only_rows": UNKNOWN_ROWS, "error_kind": "", "repairs": "", "truncated": None}
+"""What stands of each side of a battle on a database that is not one of the arena's samples."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,18 @@ def kept(consent: Consent, is_sample: bool, is_example: bool) -> Kept:
 
 
 def reduced(row: Mapping[str, Any], how: Kept) -> dict[str, Any]:
-    """The row of a battle with no more in it than may be kept; `digests` then has [hash, length] of each text, of `verdict` [hash]."""
+    """The row of a battle with no more in it than may be kept; `digests` then has [hash, length] of each text, of `verdict` [hash].
+
+    Of a result table no column, row or hash is left: a result is guessed more easily than the query that gave it.
+    """
     if how == "all":
         return {**row, "digests": ""}
     sizes = {name: [len(row[name])] if how == "hashes" else [] for name in HASHED}
     digests = {name: [digest(name, row[name]), *sizes[name]] for name in HASHED if row[name]}
     left = {**row, **dict.fromkeys(TEXTS, ""), "digests": json.dumps(digests)}
     if how == "verdict":
-        left |= {"db": OWN, "example_id": "", "split": "", "row_count_a": UNKNOWN_ROWS, "row_count_b": UNKNOWN_ROWS}
+        left |= {"db": OWN, "example_id": "", "split": ""}
+        left |= {f"{name}_{side}": unknown for side in "ab" for name, unknown in OF_OWN.items()}
     return left
 
 

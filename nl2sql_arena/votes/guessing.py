@@ -34,7 +34,7 @@ class Guesses:
     voters: int
 
 
-def is_due(battle: Battle, chosen: str, every: int, rng: random.Random) -> bool:
+def is_due(battle: Battle, chosen: str, every: float, rng: random.Random) -> bool:
     """Whether this vote is one of `every` after which the voter is asked; 0 for none."""
     is_told = not battle.blind or chosen == CONTROL
     is_alike = battle.a.model == battle.b.model or battle.a.prepared.formatted == battle.b.prepared.formatted

@@ -20,11 +20,13 @@ from nl2sql_arena.errors import BadVote, StoreError
 from nl2sql_arena.stats import wilson
 from nl2sql_arena.types import WINNERS, Answer, Battle, Tally, Winner
 from nl2sql_arena.votes import tokens
-from nl2sql_arena.votes.consent import Consent, Kept, digest_of, reduced
-from nl2sql_arena.votes.details import Detail, Fix, Note, checked, standing, written
+from nl2sql_arena.votes.ballots import CONTROL
+from nl2sql_arena.votes.consent import UNKNOWN_ROWS, Consent, Kept, digest_of, reduced
+from nl2sql_arena.votes.details import NOTHING, Detail, Fix, Note, checked, standing, written
 from nl2sql_arena.votes.flags import flags, seconds_between
 from nl2sql_arena.votes.guessing import ASKED, GUESS, guessed, outcome
 from nl2sql_arena.votes.records import Record, Restored, ids, put_back, taken
+from nl2sql_arena.votes.results import columns, preview, result_hash
 from nl2sql_arena.votes.study import Seat
 from nl2sql_arena.votes.tables import (
     BATTLES,
@@ -50,6 +52,11 @@ NOTES = ("detail", "fix")
 MOST_NOTES = 20
 COPIED = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b", "consent", "consent_version", "study")
 STUDY_TITLE = "study_title "
+SEEN_WITH = (
+    EVENTS.c.id.label("event_id"), EVENTS.c.kind.label("event"), EVENTS.c.asks, EVENTS.c.created.label("voted"),
+    EVENTS.c.prompt_hash_a, EVENTS.c.prompt_hash_b, BATTLES,
+)  # fmt: skip
+"""What is read of an event with its battle."""
 READ_FOR_A_STUDY = (
     "id", "created", "db", "question", "example_id", "split", "chosen", "profile", "voter", "blind", "digests", "study", "invite",
     "model_a", "model_b", "revision_a", "revision_b",
@@ -75,12 +82,14 @@ class Store:
     def add_battle(
         self, battle: Battle, voter: str, chosen: str, revisions: tuple[str, str], difference: str, db_content: str = "",
         agreed: Consent | None = None, keeping: Kept = "all", delivered: str = "", seat: Seat | None = None,
+        only_rows: tuple[int, int] = (UNKNOWN_ROWS, UNKNOWN_ROWS),
     ) -> str:  # fmt: skip
         """Keep a battle whose two results were delivered; one that is there already stays as it is. Returns the token of its vote.
 
         `db_content` is what tells the database from another one of its name (`Database.content`); empty for one that is no folder.
         `agreed` is what the voter allowed, `keeping` what follows from it (`consent.kept`), `delivered` when the results were, empty: now.
-        `seat` is the voter's in a study. Raises BadVote where the battle was erased or others have all places of the seat, and StoreError.
+        `seat` is the voter's in a study, `only_rows` how many rows each side has that the other lacks. Raises BadVote where the battle was
+        erased or others have all places of the seat, and StoreError.
         """
         row: dict[str, Any] = {
             "id": battle.id, "created": delivered or now(), "db": battle.db, "question": battle.question, "example_id": battle.example_id,
@@ -89,8 +98,8 @@ class Store:
             "db_content": db_content, "consent": agreed.tier if agreed else "", "consent_version": agreed.version if agreed else "",
             "study": seat.study if seat else "", "invite": seat.invite if seat else "",
         }  # fmt: skip
-        for side, answer, revision in zip(SIDES, (battle.a, battle.b), revisions, strict=True):
-            row |= {f"{name}_{side}": value for name, value in _side(answer, revision).items()}
+        for side, answer, revision, only in zip(SIDES, (battle.a, battle.b), revisions, only_rows, strict=True):
+            row |= {f"{name}_{side}": value for name, value in (_side(answer, revision) | {"only_rows": only}).items()}
         with self._writing() as connection:
             _voter_s_turn(connection, voter)
             if connection.execute(TOMBSTONES.select().where(TOMBSTONES.c.battle_id == mark(voter))).first():
@@ -299,6 +308,7 @@ class Store:
 
     def votes(self, filtered: bool = False) -> list[dict[str, Any]]:
         """All votes that stand with their battles, `flags`, `audit` and what was added, oldest first; `filtered` leaves out the flagged.
+        `event` is `vote`.
 
         `asks` is what the voter was asked, `better` or, on two equal tables, `readability`: the two are never in one figure.
         Raises StoreError.
@@ -306,21 +316,14 @@ class Store:
         undone = sa.select(EVENTS.c.battle_id).where(EVENTS.c.kind == "undo")
         found = self._read(
             sa.select(
-                EVENTS.c.id.label("event_id"),
                 EVENTS.c.winner,
-                EVENTS.c.asks,
-                EVENTS.c.created.label("voted"),
-                EVENTS.c.prompt_hash_a,
-                EVENTS.c.prompt_hash_b,
-                BATTLES,
+                *SEEN_WITH,
             )
             .join(BATTLES, BATTLES.c.id == EVENTS.c.battle_id)
             .where(EVENTS.c.kind == "vote", EVENTS.c.battle_id.not_in(undone))
             .order_by(EVENTS.c.id)
         )
-        noted: dict[str, set[str]] = {}
-        for event in self._read(sa.select(EVENTS.c.battle_id, EVENTS.c.flag).where(EVENTS.c.kind == "flag")):
-            noted.setdefault(event["battle_id"], set()).add(event["flag"])
+        noted = self._noted()
         added: dict[str, list[str]] = {}
         for event in self._read(sa.select(EVENTS.c.battle_id, EVENTS.c.note).where(EVENTS.c.kind.in_(NOTES)).order_by(EVENTS.c.id)):
             added.setdefault(event["battle_id"], []).append(event["note"])
@@ -337,6 +340,36 @@ class Store:
             for row in found
         ]
         return [row for row in rows if not (filtered and row["flags"])]
+
+    def unvoted(self, filtered: bool = False) -> list[dict[str, Any]]:
+        """What ended without a vote that stands, oldest first: battles that were passed over (`event` is `skip` or `cant_tell`), and votes
+        that were taken back (`undo`).
+
+        The fields are those of `votes`, with no `winner`, which no figure may take for a tie; `voted` is when it happened. What a vote that
+        was taken back had said is not told. Raises StoreError.
+        """
+        noted = self._noted()
+        found = self._read(
+            sa.select(sa.null().label("winner"), *SEEN_WITH)
+            .join(BATTLES, BATTLES.c.id == EVENTS.c.battle_id)
+            .where(EVENTS.c.kind.in_((*WITHOUT_VERDICT, "undo")))
+            .order_by(EVENTS.c.id)
+        )
+        rows = [
+            row
+            | NOTHING
+            | {"asks": READABILITY if row["difference"] == "same" else BETTER, "audit": "", "guess": ""}
+            | {"flags": tuple(sorted(noted.get(row["id"], ())))}
+            for row in found
+        ]
+        return [row for row in rows if not (filtered and row["flags"])]
+
+    def _noted(self) -> dict[str, set[str]]:
+        """Battle id -> what was noted as odd when it happened."""
+        noted: dict[str, set[str]] = {}
+        for event in self._read(sa.select(EVENTS.c.battle_id, EVENTS.c.flag).where(EVENTS.c.kind == "flag")):
+            noted.setdefault(event["battle_id"], set()).add(event["flag"])
+        return noted
 
     def _end(self, battle_id: str, kind: str, voter: str, token: str, winner: Winner | None) -> None:
         with self._writing() as connection:
@@ -446,9 +479,12 @@ def _take(connection: sa.Connection, seat: Seat, voter: str) -> None:
 
 
 def _refuse_a_second(connection: sa.Connection, battle: sa.RowMapping) -> None:
-    """Raises BadVote where a voter has judged a question of a study, as in another window, and the vote stands."""
+    """Raises BadVote where a voter has judged a question of a study, as in another window, and the vote stands; a control is judged once
+    besides.
+    """
     _one_at_a_time(connection)
-    same = (BATTLES.c[name] == battle[name] for name in ("study", "voter", "db", "example_id"))
+    same = [BATTLES.c[name] == battle[name] for name in ("study", "voter", "db", "example_id")]
+    same.append((BATTLES.c.chosen == CONTROL) == (battle["chosen"] == CONTROL))
     undone = sa.select(EVENTS.c.battle_id).where(_is_undo())
     votes = sa.select(EVENTS.c.id).join(BATTLES, BATTLES.c.id == EVENTS.c.battle_id).where(*same)
     if connection.execute(votes.where(EVENTS.c.kind == "vote", EVENTS.c.battle_id.not_in(undone))).first():
@@ -490,6 +526,10 @@ def _side(answer: Answer, revision: str) -> dict[str, Any]:
         "model": answer.model, "revision": revision, "precision": answer.precision, "prompt": answer.prompt.text,
         "raw": answer.completion.text, "sql": answer.prepared.sql, "outcome": answer.outcome, "message": answer.execution.message,
         "row_count": answer.execution.row_count, "tokens": answer.completion.tokens, "seconds": answer.seconds,
+        "decoding": "beams" if answer.beams > 1 else "greedy", "beams": answer.beams, "max_new_tokens": answer.max_new_tokens,
+        "repairs": "; ".join(answer.prepared.repairs), "formatted": answer.prepared.formatted,
+        "error_kind": answer.execution.error_kind or "", "truncated": answer.execution.truncated,
+        "columns": columns(answer.execution), "result_hash": result_hash(answer.execution), "preview": preview(answer.execution),
     }  # fmt: skip
 
 

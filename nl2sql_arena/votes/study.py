@@ -1,13 +1,14 @@
 """A study: what its `study.toml` says, the hash that stands in every row of its votes, invite codes and the researcher's secret.
 
-The hash (SHA-256) covers all that makes it the study it is: title, consent text with its version, contestants, questions, targets, stopping
-rule. It does not cover invite codes and secret, so that codes can be added while it runs and `study check --text` can be published: the
-hash is that of its output, byte for byte.
+The hash (SHA-256) covers all that makes it the study it is: title, consent text with its version, contestants, questions, targets,
+controls, audit, stopping rule. It does not cover invite codes and secret, so that codes can be added while it runs and `study check --text`
+can be published: the hash is that of its output, byte for byte.
 """
 
 import hashlib
 import hmac
 import json
+import math
 import re
 import secrets
 import tomllib
@@ -20,14 +21,17 @@ from nl2sql_arena.errors import BadInput
 from nl2sql_arena.prompts import question_key
 from nl2sql_arena.settings import QUESTION_CHARS, Settings
 from nl2sql_arena.types import ModelCard
+from nl2sql_arena.votes.choosing import FAR
 from nl2sql_arena.votes.voters import SYMBOLS, as_kept
 from nl2sql_arena.votes.voters import voter as voter_of
 
 if TYPE_CHECKING:  # DuckDB is loaded by the commands that need it
     from nl2sql_arena.database import Database
 
-FORMAT = 1
+FORMAT = 2
 """Of the text that is hashed."""
+CONTROL_SHARE, AUDIT_SHARE = 0.1, 0.05
+"""Where a file does not say: one vote in ten is asked once more, and after one in twenty the voter is asked which model A was."""
 Rule = Literal["fixed", "settled"]
 Counting = Literal["voters", "votes"]
 SHORTEST_CODE, SHORTEST_SECRET = 8, 16
@@ -79,7 +83,10 @@ class Seat:
 
 @dataclass(frozen=True)
 class Study:
-    """A study as its file says. `codes` are hashes, of codes in plain, too; `is_open` says that it needs none."""
+    """A study as its file says. `codes` are hashes, of codes in plain, too; `is_open` says that it needs none.
+
+    `control_share` of a voter's questions come again with sides exchanged; after `audit_share` of the votes it is asked which model A was.
+    """
 
     title: str
     consent: str
@@ -89,6 +96,8 @@ class Study:
     votes_per_question: int
     votes_per_voter: int
     voters_per_code: int = 1
+    control_share: float = CONTROL_SHARE
+    audit_share: float = AUDIT_SHARE
     stopping: Stopping = Stopping()
     thanks: str = ""
     codes: frozenset[str] = frozenset()
@@ -105,6 +114,7 @@ class Study:
             "models": self.models, "questions": [[each.db, each.id, each.text] for each in self.questions],
             "votes_per_question": self.votes_per_question, "votes_per_voter": self.votes_per_voter,
             "voters_per_code": 0 if self.is_open else self.voters_per_code, "thanks": self.thanks,
+            "control_share": self.control_share, "audit_share": self.audit_share,
             "stopping": [self.stopping.rule, self.stopping.counting if self.stopping.rule == "settled" else "", self.stopping.votes],
         }  # fmt: skip
         return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -118,6 +128,17 @@ class Study:
     def target(self) -> int:
         """Votes in all, where the meter does not end it earlier."""
         return min(filter(None, (len(self.questions) * self.votes_per_question, self.stopping.votes)))
+
+    @property
+    def controls_per_voter(self) -> int:
+        """How many questions a voter who judges all of his or hers gets once more. Rounded up, but none without `FAR` votes in between."""
+        wanted = math.ceil(round(self.control_share * self.votes_per_voter, 6))
+        return min(wanted, max(0, self.votes_per_voter - FAR))
+
+    @property
+    def battles_per_voter(self) -> int:
+        """What such a voter sees."""
+        return self.votes_per_voter + self.controls_per_voter
 
     def seat(self, code: str, secret: str) -> Seat:
         """The seat of who has a code, and in the browser a secret (`votes.voters`). Raises BadInput for no such code.
@@ -196,6 +217,8 @@ def read(text: str, place: str = "study.toml") -> Study:
         votes_per_question=table.count("votes_per_question"),
         votes_per_voter=table.count("votes_per_voter"),
         voters_per_code=table.count("voters_per_code", 1),
+        control_share=table.share("control_share", CONTROL_SHARE),
+        audit_share=table.share("audit_share", AUDIT_SHARE),
         stopping=_stopping(table),
         thanks=table.text("thanks", ""),
         codes=codes,
@@ -318,6 +341,14 @@ class _Table:
         if isinstance(found, bool) or not isinstance(found, int) or found < 1:
             raise self.wrong(name, "is missing or no whole number from 1 on; write one.")
         return found
+
+    def share(self, name: str, default: float) -> float:
+        found = self.take(name)
+        if found is None:
+            return default
+        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 1:
+            raise self.wrong(name, "is no share from 0 to 1; write 0.1 for one in ten, or 0 for none.")
+        return float(found)
 
     def flag(self, name: str) -> bool:
         found = self.take(name)

@@ -1,7 +1,8 @@
 """How a study goes: which question a voter gets next, when it ends, and what a researcher sees of it. Pure.
 
 Rows are those of `Store.of_study`: one for each battle, with how it ended. A vote counts towards the targets, whether flagged or not and
-whatever it was asked; a skipped question, one that a voter could not tell and one that was taken back do not.
+whatever it was asked; a skipped question, one that a voter could not tell and one that was taken back do not. Nor do controls: questions
+that a voter gets once more with the sides exchanged, which tell how often voters agree with themselves and count in no other figure.
 """
 
 import random
@@ -10,10 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from nl2sql_arena.types import ModelCard
-from nl2sql_arena.votes.ballots import Ballot
+from nl2sql_arena.types import Interval, ModelCard
+from nl2sql_arena.votes.agreement import Consistency, with_oneself
+from nl2sql_arena.votes.ballots import CONTROL, Audit, Ballot
+from nl2sql_arena.votes.choosing import FAR, STUDY
 from nl2sql_arena.votes.exports import pseudonym
 from nl2sql_arena.votes.flags import seconds_between
+from nl2sql_arena.votes.guessing import Guesses, guesses
 from nl2sql_arena.votes.meter import Meter, Readings, readings, sentence
 from nl2sql_arena.votes.reading import ballot
 from nl2sql_arena.votes.study import Key, Opened, Seat, Study
@@ -32,6 +36,18 @@ Done = Literal["ended", "yours", "nothing_left"]
 """Why a voter gets no further question: the study has ended, the voter's own target is reached, or what is left was seen."""
 
 
+@dataclass(frozen=True)
+class Next:
+    """What a voter is asked; of a control, which of the models were A and B when that voter judged it first."""
+
+    key: Key
+    before: tuple[str, str] | None = None
+
+    @property
+    def chosen(self) -> str:
+        return CONTROL if self.before else STUDY
+
+
 def of_voter(rows: Iterable[Row], voter: str) -> list[Row]:
     return [row for row in rows if row["voter"] == voter]
 
@@ -40,9 +56,19 @@ def key_of(row: Row) -> Key:
     return row["db"], row["example_id"]
 
 
-def votes(rows: Iterable[Row]) -> list[Row]:
-    """Those that stand."""
+def standing(rows: Iterable[Row]) -> list[Row]:
+    """Votes that were not taken back, controls among them."""
     return [row for row in rows if row["kind"] == "vote"]
+
+
+def votes(rows: Iterable[Row]) -> list[Row]:
+    """Those that count."""
+    return standing(_asked_once(rows))
+
+
+def _asked_once(rows: Iterable[Row]) -> list[Row]:
+    """Without controls."""
+    return [row for row in rows if row["chosen"] != CONTROL]
 
 
 def counts(rows: Iterable[Row]) -> Counter[Key]:
@@ -50,19 +76,23 @@ def counts(rows: Iterable[Row]) -> Counter[Key]:
     return Counter(key_of(row) for row in votes(rows))
 
 
-def ballots(rows: Iterable[Row], cards: Mapping[str, ModelCard]) -> list[Ballot]:
-    """The votes that stand, as statistics read them."""
-    return [ballot({**row, "flags": (), "audit": ""}, cards) for row in votes(rows)]
+def ballots(rows: Iterable[Row], cards: Mapping[str, ModelCard], audits: Mapping[str, Audit] | None = None) -> list[Ballot]:
+    """The votes that stand, controls among them, as statistics read them; `audits` are the answers of those who were asked which model A
+    was, by battle. All are on contestants of the newest vote's kind, since kinds are never in one figure.
+    """
+    told = audits or {}
+    found = [ballot({**row, "flags": (), "audit": told.get(row["id"], "")}, cards) for row in standing(rows)]
+    kind = max(found, key=lambda each: each.cast).kind if found else ""
+    return [each for each in found if each.kind == kind]
 
 
 def race(rows: Sequence[Row], cards: Mapping[str, ModelCard]) -> Readings | None:
     """The two meters of the pair that was voted on last, since a model of another revision is another model; None without votes."""
-    found = ballots(rows, cards)
+    found = ballots(votes(rows), cards)
     if not found:
         return None
     newest = max(found, key=lambda each: each.cast)
-    pair, kind = {newest.model_a, newest.model_b}, newest.kind
-    mine = [each for each in found if {each.model_a, each.model_b} == pair and each.kind == kind]
+    mine = [each for each in found if {each.model_a, each.model_b} == {newest.model_a, newest.model_b}]
     return next(iter(readings(mine)), None)
 
 
@@ -83,26 +113,43 @@ def is_full(seat: Seat, rows: Iterable[Row]) -> bool:
     return bool(seat.invite) and len({row["voter"] for row in rows if row["invite"] == seat.invite} - {seat.voter}) >= seat.places
 
 
-def next_question(study: Study, rows: Sequence[Row], voter: str, cards: Mapping[str, ModelCard], rng: random.Random, at: str) -> Key | Done:
+def next_question(
+    study: Study, rows: Sequence[Row], voter: str, cards: Mapping[str, ModelCard], rng: random.Random, at: str
+) -> Next | Done:
     """What a voter is asked next, or why nothing. `at` is now, UTC, ISO 8601.
 
     An open question comes again, so that nobody chooses by loading the page anew; else one with fewest votes, where those that others are
-    about to give count, too, that the voter has not seen.
+    about to give count, too, that the voter has not seen. Controls come in between by chance, and those that are left at the end, also
+    where the study ends with this voter's last vote.
     """
     own = of_voter(rows, voter)
-    if len(votes(own)) >= study.votes_per_voter:
-        return "yours"
-    if ended(study, rows, cards):
+    wanted = study.votes_per_voter - len(votes(own))
+    if wanted > 0 and ended(study, rows, cards):
         return "ended"
-    given, seen = counts(rows), {key_of(row) for row in own if row["kind"] in CLOSED}
-    left = [each.key for each in study.questions if each.key not in seen and given[each.key] < study.votes_per_question]
+    owed = study.controls_per_voter - sum(row["chosen"] == CONTROL and row["kind"] in CLOSED for row in own)
+    again = _repeatable(own) if owed > 0 else {}
+    given, seen = counts(rows), {key_of(row) for row in _asked_once(own) if row["kind"] in CLOSED}
+    left = [each.key for each in study.questions if wanted > 0 and each.key not in seen and given[each.key] < study.votes_per_question]
+    if open_ := [row for row in own if row["kind"] is None and key_of(row) in (again if row["chosen"] == CONTROL else left)]:
+        newest = max(open_, key=lambda row: str(row["created"]))
+        return Next(key_of(newest), again[key_of(newest)] if newest["chosen"] == CONTROL else None)
+    if again and (not left or rng.random() * (wanted + owed) < owed):
+        key = rng.choice(sorted(again))
+        return Next(key, again[key])
     if not left:
-        return "nothing_left"
-    if open_ := [row for row in own if row["kind"] is None and key_of(row) in left]:
-        return key_of(max(open_, key=lambda row: str(row["created"])))
-    coming = Counter(key_of(row) for row in rows if row["kind"] is None and seconds_between(row["created"], at) < AT_WORK_SECONDS)
+        return "nothing_left" if wanted > 0 else "yours"
+    at_work = (row for row in _asked_once(rows) if row["kind"] is None and seconds_between(row["created"], at) < AT_WORK_SECONDS)
+    coming = Counter(map(key_of, at_work))
     fewest = min(given[key] + coming[key] for key in left)
-    return rng.choice([key for key in left if given[key] + coming[key] == fewest])
+    return Next(rng.choice([key for key in left if given[key] + coming[key] == fewest]))
+
+
+def _repeatable(own: Sequence[Row]) -> dict[Key, tuple[str, str]]:
+    """A voter's questions that lie `FAR` votes back and did not come again yet, each with the models that were A and B."""
+    cast = sorted(standing(own), key=lambda row: str(row["voted"]))
+    done = {key_of(row) for row in own if row["chosen"] == CONTROL and row["kind"] in CLOSED}
+    far = _asked_once(cast[: max(0, len(cast) - FAR)])
+    return {key_of(row): (row["model_a"], row["model_b"]) for row in far if key_of(row) not in done}
 
 
 @dataclass(frozen=True)
@@ -120,7 +167,9 @@ class OfQuestion:
 
 @dataclass(frozen=True)
 class OfVoter:
-    """A voter, under the name that exports have (`exports.pseudonym`); `last` is a day."""
+    """A voter, under the name that exports have (`exports.pseudonym`); `last` is a day. Of `repeated` controls `agree` had the verdict of
+    the first time.
+    """
 
     name: str
     votes: int
@@ -128,6 +177,8 @@ class OfVoter:
     skipped: int
     cant_tell: int
     taken_back: int
+    repeated: int
+    agree: int
     flags: Mapping[str, int]
     last: str
 
@@ -144,7 +195,8 @@ class Progress:
     """What a researcher sees. `missing` votes would complete every question, `voters_missing` is how many voters more that takes at least.
 
     `flags` counts votes by flag, one vote may have several. `meters` are sentences, over all votes and over each voter's first decisive
-    one. `pairs` says on which models votes were cast, with their number, most first.
+    one. `pairs` says on which models votes were cast, with their number, most first. `oneself` is the share of controls with the verdict of
+    the first time, over all voters and clustered by them (None: there is none); `audit` is how often A was named rightly, for each pair.
     """
 
     votes: int
@@ -159,43 +211,50 @@ class Progress:
     flags: Mapping[str, int]
     pairs: tuple[tuple[str, int], ...]
     meters: tuple[str, str]
+    oneself: Interval | None
+    audit: tuple[Guesses, ...]
 
 
 def progress_in(store: "Store", opened: Opened, cards: Mapping[str, ModelCard]) -> Progress:
     """How far a study is, read from a store. Raises StoreError."""
-    rows = store.of_study(opened.study.hash)
-    flags: dict[str, Sequence[str]] = {vote["id"]: vote["flags"] for vote in store.votes() if vote["study"] == opened.study.hash}
-    return progress(opened.study, opened.texts, rows, flags, cards)
+    rows, mine = store.of_study(opened.study.hash), [vote for vote in store.votes() if vote["study"] == opened.study.hash]
+    flags, audits = ({vote["id"]: vote[name] for vote in mine} for name in ("flags", "audit"))
+    return progress(opened.study, opened.texts, rows, flags, cards, audits)
 
 
 def progress(
-    study: Study, texts: Mapping[Key, str], rows: Sequence[Row], flags: Mapping[str, Sequence[str]], cards: Mapping[str, ModelCard]
-) -> Progress:
-    """`texts` are the questions', `flags` those of each voted battle."""
-    standing = votes(rows)
-    questions = tuple(_of_question(study, key, text, rows, flags) for key, text in texts.items())
+    study: Study, texts: Mapping[Key, str], rows: Sequence[Row], flags: Mapping[str, Sequence[str]], cards: Mapping[str, ModelCard],
+    audits: Mapping[str, Audit] | None = None,
+) -> Progress:  # fmt: skip
+    """`texts` are the questions', `flags` those of each voted battle, `audits` as in `ballots`."""
+    counted = votes(rows)
+    questions = tuple(_of_question(study, key, text, _asked_once(rows), flags) for key, text in texts.items())
     by_voter: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_voter[row["voter"]].append(row)
-    voters = [_of_voter(study, voter, own, flags) for voter, own in by_voter.items()]
+    oneself = with_oneself(ballots(rows, cards))
+    repeats = {each.voter: each for each in oneself.voters}
+    voters = [_of_voter(study, voter, own, flags, repeats.get(voter)) for voter, own in by_voter.items()]
     days: dict[str, list[Row]] = defaultdict(list)
-    for row in standing:
+    for row in counted:
         days[str(row["voted"])[:10]].append(row)
-    missing = min(sum(each.missing for each in questions), max(0, study.target - len(standing)))
+    missing = min(sum(each.missing for each in questions), max(0, study.target - len(counted)))
     end = ended(study, rows, cards)
     return Progress(
-        votes=len(standing),
+        votes=len(counted),
         target=study.target,
         missing=0 if end else missing,
         voters_missing=0 if end else _voters_missing(study, questions, missing),
-        flagged=sum(bool(flags.get(row["id"])) for row in standing),
+        flagged=sum(bool(flags.get(row["id"])) for row in counted),
         end=end,
         questions=questions,
         voters=tuple(sorted(voters, key=lambda each: (-each.votes, each.name))),
         days=tuple(OfDay(day, len(cast), len({row["voter"] for row in cast})) for day, cast in sorted(days.items())),
-        flags=dict(sorted(Counter(flag for row in standing for flag in flags.get(row["id"], ())).items())),
-        pairs=tuple(Counter(" and ".join(sorted((each.model_a, each.model_b))) for each in ballots(rows, cards)).most_common()),
+        flags=dict(sorted(Counter(flag for row in counted for flag in flags.get(row["id"], ())).items())),
+        pairs=tuple(Counter(" and ".join(sorted((each.model_a, each.model_b))) for each in ballots(counted, cards)).most_common()),
         meters=_meters(race(rows, cards), cards),
+        oneself=oneself.share,
+        audit=guesses(ballots(rows, cards, audits)),
     )
 
 
@@ -206,14 +265,17 @@ def _of_question(study: Study, key: Key, text: str, rows: Iterable[Row], flags: 
     return OfQuestion(key, text, kinds["vote"], missing, flagged, kinds["skip"], kinds["cant_tell"])
 
 
-def _of_voter(study: Study, voter: str, own: Sequence[Row], flags: Mapping[str, Sequence[str]]) -> OfVoter:
-    kinds = Counter(row["kind"] for row in own)
+def _of_voter(
+    study: Study, voter: str, own: Sequence[Row], flags: Mapping[str, Sequence[str]], repeats: Consistency | None
+) -> OfVoter:  # fmt: skip
+    kinds = Counter(row["kind"] for row in _asked_once(own))
     odd = Counter(flag for row in votes(own) for flag in flags.get(row["id"], ()))
     last = max(str(row["voted"] or row["created"]) for row in own)[:10]
     missing = max(0, study.votes_per_voter - kinds["vote"])
     return OfVoter(
-        pseudonym(voter), kinds["vote"], missing, kinds["skip"], kinds["cant_tell"], kinds["undo"], dict(sorted(odd.items())), last
-    )
+        pseudonym(voter), kinds["vote"], missing, kinds["skip"], kinds["cant_tell"], kinds["undo"],
+        repeats.pairs if repeats else 0, repeats.agree if repeats else 0, dict(sorted(odd.items())), last,
+    )  # fmt: skip
 
 
 def _voters_missing(study: Study, questions: Iterable[OfQuestion], missing: int) -> int:

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from nl2sql_arena.types import Interval
+from nl2sql_arena.votes.guessing import Guesses
 from nl2sql_arena.votes.study import Counting, Study
-from nl2sql_arena.votes.study_course import End, Progress
+from nl2sql_arena.votes.study_course import End, OfVoter, Progress
 
 ENDS: dict[End, str] = {
     "": "It goes on.",
@@ -34,6 +36,51 @@ def ruling(study: Study) -> Counting | None:
     return study.stopping.counting if study.stopping.rule == "settled" else None
 
 
+def sees(study: Study) -> str:
+    """How many battles who takes part will see."""
+    again = study.controls_per_voter
+    if not again:
+        return f"{_many(study.battles_per_voter, 'battle')}, none of them a control"
+    return (
+        f"{study.battles_per_voter} battles: {_many(study.votes_per_voter, 'question')}, {again} of them twice, the second time with sides "
+        "exchanged (a control)"
+    )
+
+
+def with_oneself(study: Study, found: Progress) -> str:
+    """How often voters gave the same verdict on a question that came again."""
+    if found.oneself is None:
+        wanted = "No question has come again yet." if study.controls_per_voter else "No question comes again in this study."
+        return f"{wanted} It takes controls to tell."
+    many = sum(each.repeated > 0 for each in found.voters)
+    again = _many(found.oneself.n, "question that came again", "questions that came again")
+    return f"the same verdict on {_share(found.oneself)} of {again} with sides exchanged, to {_many(many, 'voter')}"
+
+
+def audited(each: Guesses) -> str:
+    """How often voters could tell the models by their answers."""
+    asked = f"{each.no_idea:,} had no idea, {each.unanswered:,} gave no answer; {_many(each.voters, 'voter')}"
+    if each.hits is None:
+        return f"nobody named one yet; {asked}"
+    return f"A was named rightly in {_share(each.hits)} of {_many(each.guesses, 'guess', 'guesses')} (a coin: 50%); {asked}"
+
+
+def audits(study: Study, found: Progress) -> list[tuple[str, str]]:
+    """The same for each pair that was voted on, with the pair's words where there are several."""
+    if not found.audit:
+        return [("", "nobody was asked which model A was" + ("" if study.audit_share else ", nor will be in this study"))]
+    return [(f"{each.first} and {each.second}" if len(found.audit) > 1 else "", audited(each)) for each in found.audit]
+
+
+def same_again(each: OfVoter) -> str:
+    """Of a voter's controls, those with the verdict of the first time."""
+    return f"{each.agree} of {each.repeated}" if each.repeated else "–"
+
+
+def _share(found: Interval) -> str:
+    return f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%})"
+
+
 def voters(found: Progress) -> int:
     """Those of whom a vote stands."""
     return sum(each.votes > 0 for each in found.voters)
@@ -54,6 +101,8 @@ def lines(study: Study, found: Progress) -> str:
     ]
     for (name, words), said in zip(COUNTED.items(), found.meters, strict=True):
         facts.append(f"{words}{' (ends the study)' if name == ruling(study) else ''}: {said}")
+    facts.append(f"voters with themselves: {with_oneself(study, found)}")
+    facts += [f"do names stay hidden{f' ({pair})' if pair else ''}: {said}" for pair, said in audits(study, found)]
     tables = [_questions(study, found), _voters(study, found), _days(found)]
     return "\n\n".join(filter(None, ("\n".join(filter(None, facts)), *tables)))
 
@@ -65,6 +114,7 @@ def plain(study: Study, found: Progress) -> dict[str, Any]:
         "votes": found.votes, "target": found.target, "missing": found.missing, "voters_missing": found.voters_missing,
         "flagged": found.flagged, "flags": dict(found.flags), "pairs": [{"models": pair, "votes": count} for pair, count in found.pairs],
         "meters": dict(zip(COUNTED, found.meters, strict=True)), "meter_that_ends_it": ruling(study),
+        "with_oneself": asdict(found.oneself) if found.oneself else None, "audit": [asdict(each) for each in found.audit],
         "questions": [
             {"db": each.key[0], "id": each.key[1], "question": each.text, "votes": each.votes, "missing": each.missing,
              "flagged": each.flagged, "skipped": each.skipped, "cant_tell": each.cant_tell}
@@ -85,11 +135,11 @@ def _questions(study: Study, found: Progress) -> str:
 
 def _voters(study: Study, found: Progress) -> str:
     rows = [
-        (each.name, f"{each.votes} of {study.votes_per_voter}", each.missing, each.skipped, each.cant_tell, each.taken_back, each.last,
-         _flags(each.flags) or "none")
+        (each.name, f"{each.votes} of {study.votes_per_voter}", each.missing, each.skipped, each.cant_tell, each.taken_back,
+         same_again(each), each.last, _flags(each.flags) or "none")
         for each in found.voters
     ]  # fmt: skip
-    return _table(("Voter", "Votes", "Missing", "Skipped", "Can't tell", "Taken back", "Last seen", "Flags"), rows)
+    return _table(("Voter", "Votes", "Missing", "Skipped", "Can't tell", "Taken back", "Same again", "Last seen", "Flags"), rows)
 
 
 def _days(found: Progress) -> str:
@@ -109,5 +159,5 @@ def _flags(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
 
 
-def _many(count: int, one: str) -> str:
-    return f"{count:,} {one}{'' if count == 1 else 's'}"
+def _many(count: int, one: str, several: str = "") -> str:
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"

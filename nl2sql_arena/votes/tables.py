@@ -2,9 +2,9 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -13,6 +13,12 @@ SIDE_COLUMNS = {
     "model": sa.String, "revision": sa.String, "precision": sa.String, "prompt": sa.Text, "raw": sa.Text, "sql": sa.Text,
     "outcome": sa.String, "message": sa.Text, "row_count": sa.Integer, "tokens": sa.Integer, "seconds": sa.Float,
 }  # fmt: skip
+LATER_SIDE_COLUMNS: dict[str, tuple[type[sa.types.TypeEngine[Any]], str]] = {
+    "decoding": (sa.String, ""), "beams": (sa.Integer, "0"), "max_new_tokens": (sa.Integer, "0"),
+    "repairs": (sa.Text, ""), "formatted": (sa.Text, ""), "error_kind": (sa.String, ""),
+    "columns": (sa.Text, ""), "result_hash": (sa.String, ""), "preview": (sa.Text, ""), "only_rows": (sa.Integer, "-1"),
+}  # fmt: skip
+"""Since version 7, each with what stands where it is not known; `truncated`, which is true, false or not known, comes on top."""
 MIGRATION_LOCK = 7_201_512
 """Any number: whoever brings a PostgreSQL store up to date holds the advisory lock of this number."""
 SIGNING_KEY = "signing_key"
@@ -26,6 +32,13 @@ CONSENT = ("consent", "consent_version")
 
 STUDY_LOCK = MIGRATION_LOCK + 1
 """Whoever writes to a study on PostgreSQL holds this one, so that what it counted still holds when it writes; SQLite has one writer."""
+
+
+def _later_side_columns() -> Iterator[sa.Column[Any]]:
+    for side in SIDES:
+        for name, (kind, unknown) in LATER_SIDE_COLUMNS.items():
+            yield sa.Column(f"{name}_{side}", kind, nullable=False, server_default=unknown)
+        yield sa.Column(f"truncated_{side}", sa.Boolean, nullable=True)
 
 
 class Tables(NamedTuple):
@@ -52,6 +65,7 @@ def _tables(metadata: sa.MetaData, version: int) -> Tables:
         *((sa.Column("digests", sa.Text, nullable=False, server_default=""),) if version >= 5 else ()),
         *((sa.Column(name, sa.String, nullable=False, server_default="") for name in ("study", "invite")) if version >= 6 else ()),
         *(sa.Column(f"{name}_{side}", kind, nullable=False) for side in SIDES for name, kind in SIDE_COLUMNS.items()),
+        *(_later_side_columns() if version >= 7 else ()),
     )
     events = sa.Table(
         "events",
@@ -74,7 +88,7 @@ def _tables(metadata: sa.MetaData, version: int) -> Tables:
 
 
 METADATA = sa.MetaData()
-BATTLES, EVENTS = _tables(METADATA, 6)
+BATTLES, EVENTS = _tables(METADATA, 7)
 KEPT = sa.Table("kept", METADATA, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.String, nullable=False))
 TOMBSTONES = sa.Table(
     "tombstones", METADATA, sa.Column("battle_id", sa.String, primary_key=True), sa.Column("erased", sa.String, nullable=False)
@@ -142,12 +156,21 @@ def _sixth(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} VARCHAR NOT NULL DEFAULT ''")
 
 
+def _seventh(connection: sa.Connection) -> None:
+    """How each side was written, what became of its query, and what its result table was. Of earlier battles it is not known."""
+    types = {sa.String: "VARCHAR", sa.Text: "TEXT", sa.Integer: "INTEGER"}
+    for side in SIDES:
+        for name, (kind, unknown) in LATER_SIDE_COLUMNS.items():
+            connection.exec_driver_sql(f"ALTER TABLE battles ADD COLUMN {name}_{side} {types[kind]} NOT NULL DEFAULT '{unknown}'")
+        connection.exec_driver_sql(f"ALTER TABLE battles ADD COLUMN truncated_{side} BOOLEAN")
+
+
 def _unique(connection: sa.Connection, name: str, column: sa.Column[str], where: sa.ColumnElement[bool]) -> None:
     literal = where.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True, "include_table": False})
     connection.exec_driver_sql(f"CREATE UNIQUE INDEX IF NOT EXISTS {name} ON events ({column.name}) WHERE {literal}")
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth, _fifth, _sixth)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth, _fifth, _sixth, _seventh)
 """Step n makes version n of version n - 1; never edit one that was released."""
 
 
