@@ -200,12 +200,16 @@ def _dataset(options: argparse.Namespace, services: "Services", published: Path 
 
 def _followed(results: "Iterator[Result]", total: int) -> "list[Result]":
     """The results, with a line that tells how far they are."""
+    from nl2sql_arena.benchmark.eta import Eta
+
     found: list[Result] = []
-    began = time.monotonic()
+    began, eta = time.monotonic(), Eta()
     for result in results:
         found.append(result)
-        done, seconds = len(found), time.monotonic() - began
-        sys.stderr.write(f"\r{done} of {total} answers, {seconds:.0f} s, about {seconds / done * (total - done):.0f} s left ")
+        eta.note()
+        left = eta.left(total - len(found))
+        until = "" if left is None else f", about {left:.0f} s left"
+        sys.stderr.write(f"\r{len(found)} of {total} answers, {time.monotonic() - began:.0f} s{until}    ")
     sys.stderr.write("\n")
     return found
 

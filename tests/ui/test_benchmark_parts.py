@@ -17,7 +17,6 @@ from nl2sql_arena.services import Profile
 from nl2sql_arena.types import Battle, Score
 from nl2sql_arena.ui.benchmark import html
 from nl2sql_arena.ui.benchmark.controls import Controls
-from nl2sql_arena.ui.benchmark.live import Live
 from nl2sql_arena.ui.benchmark.part import Common
 from nl2sql_arena.ui.benchmark.questions import PAGE, Wanted, grouped, levels_in, matching, page_of, standing
 from nl2sql_arena.ui.benchmark.shelf import Shelf
@@ -281,15 +280,6 @@ def test_the_shelf_opens_no_path(shelf, tmp_path, name):
         shelf.get(name)
 
 
-def test_the_time_left_counts_only_what_is_new():
-    live = Live(None, Plan(("a",), [0] * 10, "all", "dev", "", before=4), "here", lambda: False)
-    live.began -= 6.0
-    live.results = list(RUN.results[:4])
-    assert live.left is None
-    live.results = list(RUN.results[:7])
-    assert live.left == pytest.approx(6.0, abs=0.5)
-
-
 @pytest.fixture
 def controls(shelf):
     """The controls of a page with its components, behind models that are never loaded; `hardware` may be changed."""
@@ -451,7 +441,7 @@ def test_before_the_first_run_the_time_is_told_from_the_run_that_ships_and_by_it
     assert "is not known yet" in made.estimated(*CHOICE)
     now = {"contestants": tuple(replace(each, revision="1") for each in RUN.measured.contestants)}
     list(runs.kept(shelf.folders[1], replace(RUN.measured, name="shipped", hardware="another machine", **now), RUN.results))
-    assert "where the stored run was made (another machine), unknown yet here" in made.estimated(*CHOICE)
+    assert "where the stored run was made (another machine), not known yet here" in made.estimated(*CHOICE)
     put(shelf, RUN, "own", hardware="CPU", **now)
     assert "by earlier runs here" in made.estimated(*CHOICE)
 

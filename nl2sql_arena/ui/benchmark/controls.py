@@ -202,7 +202,7 @@ class Controls:
             hardware = run.measured.hardware
             seconds = sample.seconds([run], revisions, hardware, count)
             if seconds is not None:
-                return f"{html.duration(seconds)} where the stored run was made ({hardware}), unknown yet here"
+                return f"at most {html.duration(seconds)} where the stored run was made ({hardware}), not known yet here"
         return "how long that takes here is not known yet"
 
     def on_run(self, request: gr.Request) -> Iterator[Update]:

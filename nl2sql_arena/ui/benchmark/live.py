@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nl2sql_arena.benchmark import runner, runs
+from nl2sql_arena.benchmark.eta import Eta
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.benchmark.runs import KEPT_ROWS, Measured, StoredRun
 from nl2sql_arena.errors import ArenaError
@@ -28,6 +29,7 @@ class Live:
         self.results: list[Result] = []
         self.failure = ""
         self.began = time.monotonic()
+        self.eta = Eta()
         self.ended = threading.Event()
 
     def start(self) -> None:
@@ -44,9 +46,8 @@ class Live:
 
     @property
     def left(self) -> float | None:
-        """Seconds until it ends, by the pace of the answers that were not there before."""
-        new = len(self.results) - self.plan.before
-        return self.seconds / new * (self.total - len(self.results)) if new > 0 else None
+        """Seconds until it ends; None while there is no telling."""
+        return self.eta.left(self.total - len(self.results))
 
     def run(self) -> StoredRun | None:
         """The run as far as it came; None while its models load."""
@@ -62,6 +63,7 @@ class Live:
             found = runner.run(self.services, plan.models, plan.examples, self.stopped)
             for result in runs.kept(runs.folder_of(self.services), about, found):
                 self.results.append(_slim(result))
+                self.eta.note()
         except ArenaError as problem:
             self.failure = str(problem)
         except Exception:  # noqa: BLE001 - the UI's edge: the page says something, the log says what
