@@ -117,11 +117,14 @@ def _study_progress(options: argparse.Namespace) -> None:
 
 
 def _about(found: "Study", has_secret: bool) -> list[str]:
+    from nl2sql_arena.votes import study_text
+
     voters = max(-(-found.target // found.votes_per_voter), min(found.votes_per_question, found.target))
     invited = "anybody may take part" if found.is_open else f"{len(found.codes)} codes for {found.voters_per_code} each"
     lines = [
         f"contestants: {' and '.join(found.models)}",
         f"questions: {len(found.questions)}, {found.votes_per_question} votes each, {found.votes_per_voter} a voter",
+        f"a voter sees: {study_text.sees(found)}; asked which model A was: after {found.audit_share:.0%} of the votes",
         f"votes: {found.target} at most, of {voters} voters at least; {invited}",
         f"ends: {'once the meter is settled, or with all votes' if found.stopping.rule == 'settled' else 'with all votes'}",
         f"progress page: {'opens with the secret' if has_secret else 'opens for nobody; see votes study secret'}",

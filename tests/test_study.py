@@ -20,10 +20,24 @@ from nl2sql_arena.services import open_services
 from nl2sql_arena.settings import ROOT, load
 from nl2sql_arena.types import Winner
 from nl2sql_arena.ui.study_progress import page
-from nl2sql_arena.votes import Store, agreement, exports, guessing, meter, rating, reading, statistics, study, study_course, tables
+from nl2sql_arena.votes import (
+    Store,
+    agreement,
+    exports,
+    guessing,
+    meter,
+    rating,
+    reading,
+    statistics,
+    study,
+    study_course,
+    study_text,
+    tables,
+)
 from nl2sql_arena.votes.consent import Consent
 from nl2sql_arena.votes.flags import flags
 from nl2sql_arena.votes.study import Seat, Study
+from nl2sql_arena.votes.study_course import Next
 from nl2sql_arena.votes.tables import MIGRATIONS
 from tests.test_vote_stores import place, postgres  # noqa: F401 - both kinds of store
 from tests.test_votes import battle
@@ -95,6 +109,9 @@ def test_the_example_that_ships_loads_and_its_questions_are_the_arenas() -> None
         ('rule = "fixed"', 'rule = "never"', r"line 11: \[stopping\] `rule` is 'never'; write one of fixed, settled"),
         ('rule = "fixed"', 'rule = "settled"\nmeter = "all"', r"line 12: \[stopping\] `meter`"),
         ('rule = "fixed"', 'rule = "fixed"\nvotes = 0', "`votes` is no whole number"),
+        ("votes_per_voter = 2", "votes_per_voter = 2\ncontrol_share = 10", "line 8: `control_share` is no share from 0 to 1"),
+        ("votes_per_voter = 2", "votes_per_voter = 2\ncontrol_share = true", "`control_share` is no share"),
+        ("votes_per_voter = 2", "votes_per_voter = 2\naudit_share = nan", "`audit_share` is no share from 0 to 1; write 0.1"),
         ('id = "shop-002"', 'id = "shop-001"', "line 18: questions entry 2: `id` is that of line 13, too"),
         ('id = "shop-002"', 'name = "shop-002"', "line 16: questions entry 2: `id` is missing"),
         (
@@ -153,6 +170,8 @@ def test_files_that_are_not_there_or_no_text_are_named(tmp_path: Path) -> None:
         ('"alpha", "beta"', '"beta", "gamma"'),
         ("votes_per_question = 2", "votes_per_question = 3"),
         ("votes_per_voter = 2", "votes_per_voter = 1"),
+        ("votes_per_voter = 2", "votes_per_voter = 2\ncontrol_share = 0"),
+        ("votes_per_voter = 2", "votes_per_voter = 2\naudit_share = 0"),
         ('rule = "fixed"', 'rule = "settled"'),
         ("Who bought most?", "Who bought least?"),
         ('id = "shop-002"', 'id = "shop-003"'),
@@ -229,7 +248,9 @@ def row(voter: str, question: str, kind: str | None = "vote", winner: Winner | N
 
 
 def next_of(found: Study, rows: list[Any], voter: str = ANN, seed: int = 1) -> Any:
-    return study_course.next_question(found, rows, voter, {}, random.Random(seed), AT)
+    """The question's key, or why there is none."""
+    following = study_course.next_question(found, rows, voter, {}, random.Random(seed), AT)
+    return following.key if isinstance(following, Next) else following
 
 
 def test_the_questions_with_fewest_votes_come_first_and_none_twice() -> None:
@@ -259,6 +280,123 @@ def test_a_voter_is_done_at_the_own_target_or_when_nothing_is_left() -> None:
     assert next_of(read(), [row(ANN, name, "cant_tell") for name in ("shop-001", "shop-002", "own-1")]) == "nothing_left"
     full = [row(voter, "shop-001") for voter in (BOB, CEM)]
     assert next_of(read(), [*full, row(ANN, "shop-002", "skip"), row(ANN, "own-1", "skip")]) == "nothing_left"
+
+
+def course(share: float, count: int = 8, votes: int = 0) -> Study:
+    """A study of some questions, of which each voter judges all, or so many `votes`."""
+    questions = tuple(study.Question("shop", f"q{n}") for n in range(count))
+    return replace(read(), questions=questions, votes_per_voter=votes or count, votes_per_question=9, control_share=share)
+
+
+@pytest.mark.parametrize(
+    ("votes", "share", "controls"), [(20, 0.1, 2), (30, 0.1, 3), (4, 0.1, 1), (3, 0.5, 0), (8, 0.0, 0), (8, 1.0, 5), (11, 0.1, 2)]
+)
+def test_a_share_of_controls_is_rounded_up_and_leaves_room_in_between(votes: int, share: float, controls: int) -> None:
+    found = course(share, votes)
+    assert (found.controls_per_voter, found.battles_per_voter) == (controls, votes + controls)
+    assert study_text.sees(found).startswith(f"{votes + controls} battles")
+
+
+def moment(minute: int, kind: str | None = "vote") -> dict[str, Any]:
+    at = f"2026-11-28T{9 + minute // 60:02}:{minute % 60:02}:00.000+00:00"
+    return {"created": at, "voted": at if kind else None}
+
+
+def followed(found: Study, rng: random.Random) -> tuple[list[Any], str]:
+    """All that one voter sees, each voted on, and why it ended there."""
+    rows: list[Any] = []
+    while True:
+        following = study_course.next_question(found, rows, ANN, {}, rng, AT)
+        if not isinstance(following, Next):
+            return rows, following
+        a, b = following.before[::-1] if following.before else rng.sample(["alpha", "beta"], 2)
+        sides = {"model_a": a, "model_b": b, "revision_a": "1" if a == "alpha" else "2", "revision_b": "1" if b == "alpha" else "2"}
+        number = len(rows)
+        rows.append(row(ANN, following.key[1], chosen=following.chosen, id=str(number), **sides, **moment(number)))
+
+
+def test_controls_come_between_the_others_with_sides_exchanged_and_none_twice() -> None:
+    places = set()
+    for seed in range(30):
+        rows, why = followed(course(0.25), random.Random(seed))
+        again = [n for n, each in enumerate(rows) if each["chosen"] == "control"]
+        assert (len(rows), len(again), why) == (10, 2, "yours")
+        assert len({each["example_id"] for each in rows if each["chosen"] == "study"}) == 8
+        assert len({rows[n]["example_id"] for n in again}) == 2
+        for n in again:
+            first = next(at for at, each in enumerate(rows) if each["example_id"] == rows[n]["example_id"])
+            assert n - first > 3, "three others lie in between"
+            assert (rows[n]["model_a"], rows[n]["model_b"]) == (rows[first]["model_b"], rows[first]["model_a"])
+        places |= set(again)
+    assert places >= set(range(4, 10)), "anywhere once there is something to repeat"
+    assert not [each for each in followed(course(0), random.Random(1))[0] if each["chosen"] == "control"]
+
+
+def judged(voter: str, winners: str, start: int = 0) -> list[Any]:
+    """A voter's votes on q0, q1, ...: one for each letter, a or b."""
+    return [row(voter, f"q{n}", winner=f"model_{each}", id=f"{voter} {n}", **moment(start + n)) for n, each in enumerate(winners)]
+
+
+def again(voter: str, question: int, winner: str | None, kind: str | None = "vote") -> Any:
+    """The same question with the sides exchanged."""
+    sides = {"model_a": "beta", "model_b": "alpha", "revision_a": "2", "revision_b": "1", "chosen": "control"}
+    return row(
+        voter, f"q{question}", kind, f"model_{winner}" if winner else None, id=f"{voter} {question} again", **sides, **moment(60, kind)
+    )
+
+
+def test_controls_count_towards_no_target_and_in_no_figure_but_their_own() -> None:
+    found = replace(course(0.25), votes_per_question=2)
+    texts = {each.key: each.id for each in found.questions}
+    rows = [*judged(ANN, "aaaaaa"), again(ANN, 0, "b"), again(ANN, 1, "a"), *judged(BOB, "aab", 20), again(CEM, 3, None, "skip")]
+    seen = study_course.progress(found, texts, rows, {"ann 0 again": ("burst",)}, {})
+    assert (seen.votes, seen.flagged, seen.flags, seen.missing) == (9, 0, {}, 7)
+    assert [(each.votes, each.skipped) for each in seen.questions[:4]] == [(2, 0), (2, 0), (2, 0), (1, 0)]
+    assert sum(each.votes for each in seen.days) == 9
+    assert seen.pairs == (("alpha@1 and beta@2", 9),)
+    ann = next(each for each in seen.voters if each.name == exports.pseudonym(ANN))
+    assert (ann.votes, ann.missing, ann.repeated, ann.agree) == (6, 2, 2, 1)
+    assert seen.oneself
+    assert (seen.oneself.value, seen.oneself.n, seen.oneself.low, seen.oneself.high) == (0.5, 2, 0.0, 1.0), "one voter tells of no other"
+    without = study_course.progress(found, texts, [each for each in rows if each["chosen"] != "control"], {}, {})
+    assert (without.meters, without.missing, without.oneself) == (seen.meters, 7, None)
+    swapped = [each | {"winner": "model_a" if each["winner"] == "model_b" else "model_b"} for each in rows]
+    assert study_course.progress(found, texts, swapped, {}, {}).oneself == seen.oneself
+    full = [*judged(ANN, "a" * 8), *judged(BOB, "a" * 7, 20), *(again(BOB, n, "b") for n in range(4))]
+    assert study_course.ended(found, full, {}) == "", "a repetition is not the vote that q7 lacks"
+
+
+def test_who_gives_the_last_vote_of_a_study_still_gets_the_controls() -> None:
+    found = replace(course(0.25), votes_per_question=1)
+    rows = judged(ANN, "a" * 8)
+    assert study_course.ended(found, rows, {}) == "target"
+    assert next_of(found, rows)[1] in {f"q{n}" for n in range(5)}
+    assert next_of(found, [*rows, again(ANN, 0, "b"), again(ANN, 1, None, "skip")]) == "yours", "one that is skipped is not asked for again"
+    assert next_of(found, rows, BOB) == "ended"
+
+
+def test_an_open_control_comes_again_as_it_was() -> None:
+    rows = [*judged(ANN, "a" * 6), again(ANN, 1, None, None)]
+    found = {study_course.next_question(course(0.25), rows, ANN, {}, random.Random(seed), AT) for seed in range(20)}
+    assert found == {Next(("shop", "q1"), ("alpha", "beta"))}
+    taken_back = {next_of(course(0.25), [*judged(ANN, "a" * 8), again(ANN, 1, "b", "undo"), again(ANN, 0, "b")], seed=n) for n in range(40)}
+    assert ("shop", "q1") in taken_back, "one that was taken back may come again"
+    assert ("shop", "q0") not in taken_back
+
+
+def test_progress_tells_how_often_a_was_named_rightly() -> None:
+    rows = [*judged(ANN, "aaa"), *judged(BOB, "ab", 20)]
+    audits: Any = {"ann 0": "right", "ann 1": "wrong", "ann 2": "no_idea", "bob 0": "right", "bob 1": "asked"}
+    found = course(0.25)
+    seen = study_course.progress(found, {}, rows, {}, {}, audits)
+    (told,) = seen.audit
+    assert (told.guesses, told.no_idea, told.unanswered, told.voters) == (3, 1, 1, 2)
+    assert told.hits
+    assert round(told.hits.value, 3) == 0.667
+    said = "A was named rightly in 67% (21% to 94%) of 3 guesses (a coin: 50%); 1 had no idea, 1 gave no answer; 2 voters"
+    assert f"do names stay hidden: {said}\n" in study_text.lines(found, seen)
+    assert said in unescape(re.sub(r"<[^>]+>", " ", page(found, seen)))
+    assert study_text.plain(found, seen)["audit"][0]["guesses"] == 3
 
 
 def test_a_fixed_study_ends_when_every_question_has_its_votes_or_at_a_number() -> None:
@@ -312,10 +450,10 @@ def test_progress_counts_questions_voters_days_and_what_is_missing() -> None:
 # The store
 
 
-def keep(store: Store, name: str, seat: Seat, example: str = "shop-002") -> str:
+def keep(store: Store, name: str, seat: Seat, example: str = "shop-002", chosen: str = "study") -> str:
     each = replace(battle(name, profile="real"), example_id=example)
     agreed = Consent("votes", "3")
-    return store.add_battle(each, seat.voter, "study", ("r1", "r2"), "different", "content", agreed, "all", "", seat)
+    return store.add_battle(each, seat.voter, chosen, ("r1", "r2"), "different", "content", agreed, "all", "", seat)
 
 
 def test_the_hash_stands_in_every_row_of_a_study_in_copies_and_in_exports(place: Path | str, tmp_path: Path) -> None:  # noqa: F811
@@ -476,6 +614,17 @@ def _blank(table: sa.Table) -> dict[str, Any]:
     return {each.name: values[each.type.python_type] for each in table.columns if each.name != "id"} | {"created": AT}
 
 
+def test_a_control_is_judged_once_beside_the_question_itself(place: Path | str) -> None:  # noqa: F811
+    store, seat = Store(place), read().seat("ANNA-2026", "")
+    tickets = [keep(store, "one", seat), *(keep(store, name, seat, chosen="control") for name in ("again", "window"))]
+    store.vote("one", "model_a", seat.voter, tickets[0])
+    store.vote("again", "model_b", seat.voter, tickets[1])
+    with pytest.raises(BadVote, match="judged this question of the study already"):
+        store.vote("window", "model_b", seat.voter, tickets[2])
+    assert [(vote["id"], vote["chosen"]) for vote in store.votes()] == [("one", "study"), ("again", "control")]
+    assert [each["chosen"] for each in store.of_study(read().hash)] == ["study", "control", "control"]
+
+
 # The command line
 
 
@@ -490,6 +639,8 @@ def test_check_prints_the_hash_and_the_text_that_has_it(capsys: pytest.CaptureFi
     told = run("study", "check", str(EXAMPLE), capsys=capsys)
     assert told.startswith(f"{found.title}: {found.hash}\n")
     assert "12 at most, of 3 voters at least; 2 codes for 1 each" in told
+    assert "a voter sees: 5 battles: 4 questions, 1 of them twice" in told
+    assert "asked which model A was: after 5% of the votes" in told
     assert "they admit 2 voters, and 3 are needed" in told
     assert "opens with the secret" in told
     assert sha256(run("study", "check", str(EXAMPLE), "--text", capsys=capsys).encode()).hexdigest() == found.hash
@@ -558,14 +709,13 @@ def test_one_study_is_exported_alone(tmp_path: Path, capsys: pytest.CaptureFixtu
     for name, seat in (("one", read().seat("ANNA-2026", "")), ("two", read('"Trust"', '"Other"').seat("ANNA-2026", ""))):
         each = battle(name, profile="real")
         store.vote(name, "tie", ANN, store.add_battle(each, ANN, "study", ("r1", "r2"), "different", content, None, "all", "", seat))
-    assert run("export", "--format", "jsonl", "--out", str(tmp_path / "all"), capsys=capsys).startswith("2 rows")
     assert run("export", "--format", "jsonl", "--out", str(tmp_path / "o"), "--study", read().hash, capsys=capsys).startswith("1 rows")
     assert f"- studies: {read().hash} 1\n" in (tmp_path / "o" / "README.md").read_text()
     assert {vote["study"] for vote in json.loads(run("list", "--json", capsys=capsys))} == {vote["study"] for vote in store.votes()}
-    with pytest.raises(SystemExit, match="add --study with its file, or --study public"):
-        main(["votes", "export", "--format", "arena-rank", "--out", str(tmp_path / "pooled")])
-    with pytest.raises(SystemExit, match="No vote of the real models is left"):
-        main(["votes", "export", "--format", "arena-rank", "--out", str(tmp_path / "public"), "--study", "public"])
+    for option in ((), ("--study", "public")):
+        with pytest.raises(SystemExit, match="No vote of the real models is left"):
+            main(["votes", "export", "--format", "arena-rank", "--out", str(tmp_path / "public"), *option])
+        assert "Left out: 2 votes of 2 studies (--study with the file, hash or title of one).\n" in capsys.readouterr().err
     ranked = run("export", "--format", "arena-rank", "--out", str(tmp_path / "ranked"), "--study", read().hash, capsys=capsys)
     assert ranked.startswith("1 rows")
 

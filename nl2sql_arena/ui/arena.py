@@ -5,7 +5,6 @@ and both sides appear in one update. The ask stream yields only the two SQL text
 in chained events.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -16,7 +15,7 @@ import gradio as gr
 
 from nl2sql_arena import arena, catalog
 from nl2sql_arena.engine import Cancelled
-from nl2sql_arena.errors import ArenaError, BadInput
+from nl2sql_arena.errors import BadInput
 from nl2sql_arena.prompts import LINKED
 from nl2sql_arena.services import Profile, Services
 from nl2sql_arena.types import Answer, Battle, GenerationRequest
@@ -24,6 +23,7 @@ from nl2sql_arena.ui import render
 from nl2sql_arena.ui.ballot import Ballot
 from nl2sql_arena.ui.offering import Offering
 from nl2sql_arena.ui.sessions import Round, Session, Sessions
+from nl2sql_arena.ui.sides import STOPPED, Sides, failing, question, schema, take, texts
 
 TICK = 0.08
 BLIND, OPEN = "Blind: names after the vote", "Open: names and live text"
@@ -33,9 +33,6 @@ DECODINGS = [
 ]
 WRITING = "Both models are writing their SQL and running it…"
 CONSENT = "My questions and this database's tables and columns may go there"
-STOPPED = "Stopped, and nothing was recorded; ask again when you like."
-UNEXPECTED = "Something failed on our side, and nothing was counted; ask again. The server's log has the details."
-log = logging.getLogger(__name__)
 Update = dict[Any, Any]
 Texts = Generator[tuple[str, str], None, Battle]
 """Both SQL texts as they grow, and at its end the battle."""
@@ -78,7 +75,7 @@ class ArenaTab:
                 self.stop = gr.Button("Stop", elem_id="stop", interactive=False)
         with gr.Row(elem_id="options-row"):
             with gr.Accordion("Tables and columns", open=False, elem_id="schema-box"):
-                self.schema = gr.HTML(self._schema(names[0]), elem_id="schema")
+                self.schema = gr.HTML(schema(self.services.databases[names[0]]), elem_id="schema")
             with gr.Accordion("Contestants and mode", open=False, elem_id="mode-box"):
                 self.mode = gr.Radio([BLIND, OPEN], value=BLIND, label="Mode", elem_id="mode")
                 has_beams = any(self.cards[name].published_beams > 1 and not self.cards[name].server for name in self.profile.models)
@@ -87,27 +84,9 @@ class ArenaTab:
                     self.first = gr.Dropdown(models, value=self.profile.pair[0], label="One contestant", elem_id="first")
                     self.second = gr.Dropdown(models, value=self.profile.pair[1], label="The other", elem_id="second")
         self.status = gr.HTML(elem_id="status", padding=False)
-        with gr.Row(elem_id="sides"):
-            self.title_a, self.sql_a, self.words_a, self.table_a = self._side("a")
-            self.title_b, self.sql_b, self.words_b, self.table_b = self._side("b")
-        self.strip = gr.HTML(elem_id="strip", padding=False)
+        self.sides = Sides()
         self.retry = gr.Button("Try the failed side again", visible=False, elem_id="retry")
         self.ballot = Ballot(self.services, self.profile, self.sessions)
-
-    def _side(self, letter: str) -> tuple[gr.HTML, gr.Code, gr.HTML, gr.HTML]:
-        with gr.Column(min_width=300, elem_classes=["side-column"]):
-            title = gr.HTML(render.side_title(letter.upper()), elem_id=f"title-{letter}", padding=False)
-            sql = gr.Code(
-                language="sql",
-                label=f"SQL of model {letter.upper()}",
-                interactive=False,
-                elem_id=f"sql-{letter}",
-                wrap_lines=True,
-                buttons=["copy"],
-            )
-            words = gr.HTML(elem_id=f"words-{letter}", padding=False)
-            table = gr.HTML(elem_id=f"table-{letter}", padding=False)
-        return title, sql, words, table
 
     def _wire(self) -> None:
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -116,40 +95,31 @@ class ArenaTab:
         self.example.input(lambda chosen: chosen or "", self.example, self.question, **instant)
         shown = [
             self.status,
-            self.title_a,
-            self.title_b,
-            self.words_a,
-            self.words_b,
-            self.table_a,
-            self.table_b,
-            self.strip,
+            self.sides.a.title,
+            self.sides.b.title,
+            *self.sides.parts,
             self.retry,
             self.ask,
             self.stop,
+            *self.ballot.parts,
         ]
-        shown += self.ballot.parts
         inputs = [self.question, self.db, self.first, self.second, self.mode, self.decoding, self.ballot.visitor.remembered]
         self.offering.wire([self.db, self.first, self.second, self.ballot.visitor.remembered], [self.question, self.example])
         contest = [self.mode, self.first, self.second]
         begun = gr.on([self.ask.click, self.question.submit], self.on_begin, contest, shown, trigger_mode="once", **instant)
         limits: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": self.concurrency}
-        asked = begun.success(self.on_ask, inputs, [self.sql_a, self.sql_b], **private, **limits)
+        asked = begun.success(self.on_ask, inputs, self.sides.sql, **private, **limits)
         asked.then(self.on_results, None, shown, **instant)
         if self.consent:
             self.consent.change(self.on_consent, self.consent, None, **instant)
         self.stop.click(self.on_stop, None, self.status, **instant)
         retrying = self.retry.click(self.on_retrying, None, [self.status, self.retry, self.stop], trigger_mode="once", **instant)
-        retried = retrying.success(self.on_retry, None, [self.sql_a, self.sql_b], **private, **limits)
+        retried = retrying.success(self.on_retry, None, self.sides.sql, **private, **limits)
         retried.then(self.on_results, None, shown, **instant)
         self.ballot.wire(shown, self._page)
 
     def _examples(self, db: str) -> list[str]:
         return [example.question for example in self.services.examples(db, "arena")]
-
-    def _schema(self, db: str) -> str:
-        database = self.services.databases[db]
-        found = database.schema()
-        return render.schema(found, {table.name: database.preview(table.name) for table in found.tables})
 
     def _hosts(self, models: Iterable[str]) -> str:
         """The other machines that these models answer on."""
@@ -196,7 +166,7 @@ class ArenaTab:
         typed = question.strip() and not any(question in self._examples(name) for name in self.services.databases if name != db)
         return {
             self.example: gr.update(choices=examples, value=None),
-            self.schema: self._schema(db),
+            self.schema: schema(self.services.databases[db]),
             self.notice: self._notice(db),
             self.question: question if typed else next(iter(examples), ""),
         }
@@ -208,8 +178,8 @@ class ArenaTab:
         page = self._page(Round(), working=True) | {self.status: render.note(WRITING, "busy")}
         if mode == OPEN:
             page |= {
-                self.title_a: render.side_title("A", self.cards.get(first)),
-                self.title_b: render.side_title("B", self.cards.get(second)),
+                self.sides.a.title: render.side_title("A", self.cards.get(first)),
+                self.sides.b.title: render.side_title("B", self.cards.get(second)),
             }
         return page
 
@@ -222,28 +192,18 @@ class ArenaTab:
             self.sessions.recognise(session, remembered)
             offer, session.offer = session.offer, None
         yield "", ""
-        try:
+        with failing(asked):
             self.sessions.admit("ask", request)
             self._check_consent(session, (first, second))
             pair, is_blind = (first, second), mode != OPEN
             asked.ask = arena.new_ask(self.services, self.profile, question, db, pair, is_blind, session.voter, decoding, offer)
-            stopped = asked.stop.is_set
             if self.streams and not asked.ask.blind:
-                battle = yield from self._live(asked.ask, stopped)
+                battle = yield from self._live(asked.ask, asked.stop.is_set)
             else:
-                battle = arena.fight(self.services, self.profile, asked.ask, cancelled=stopped)
-            if stopped() and not arena.votable(battle):
-                asked.failure = STOPPED  # half a battle would tell which side was the faster
-            else:
-                asked.words = arena.in_words(self.services, battle)
-                asked.battle = battle
-        except ArenaError as problem:
-            asked.failure = str(problem)
-        except Exception:  # noqa: BLE001 - the UI's edge: the page says something, the log says what
-            log.exception("ask failed")
-            asked.failure = UNEXPECTED
+                battle = arena.fight(self.services, self.profile, asked.ask, cancelled=asked.stop.is_set)
+            take(self.services, asked, battle)
         if asked.battle and session.round is asked:
-            yield _shown_sql(asked.battle)
+            yield texts(asked.battle)
 
     def _live(self, ask: arena.Ask, stopped: Cancelled) -> Texts:
         """What both models have written so far, every `TICK`; then the battle."""
@@ -294,17 +254,12 @@ class ArenaTab:
         """Ask the sides that our machinery failed once more."""
         session = self.sessions.of(request.session_hash)
         asked = session.round
-        try:
+        with failing(asked):
             if asked.battle:
                 battle = arena.retry(self.services, asked.battle, asked.stop.is_set, asked.ask.decoding if asked.ask else "greedy")
                 asked.words = arena.in_words(self.services, battle)
                 asked.battle = battle
-        except ArenaError as problem:
-            asked.failure = str(problem)
-        except Exception:  # noqa: BLE001 - the UI's edge: the page says something, the log says what
-            log.exception("retry failed")
-            asked.failure = UNEXPECTED
-        return _shown_sql(asked.battle) if asked.battle and session.round is asked else (gr.skip(), gr.skip())
+        return texts(asked.battle) if asked.battle and session.round is asked else (gr.skip(), gr.skip())
 
     def _page(self, asked: Round, working: bool = False) -> Update:
         """Everything that depends on the state of the battle. Names only in open mode or after the vote."""
@@ -312,18 +267,13 @@ class ArenaTab:
         cards = (self.cards[battle.a.model], self.cards[battle.b.model]) if battle and asked.named else (None, None)
         update: Update = {
             self.status: self._status(asked),
-            self.title_a: render.side_title("A", cards[0]),
-            self.title_b: render.side_title("B", cards[1]),
-            self.words_a: render.steps(asked.words[0]) if battle else "",
-            self.words_b: render.steps(asked.words[1]) if battle else "",
-            self.table_a: self._result(battle.a, asked.named) if battle else "",
-            self.table_b: self._result(battle.b, asked.named) if battle else "",
-            self.strip: _strip(battle) if battle else "",
+            self.sides.a.title: render.side_title("A", cards[0]),
+            self.sides.b.title: render.side_title("B", cards[1]),
             self.retry: gr.update(visible=battle is not None and not arena.votable(battle), interactive=True),
             self.ask: gr.update(interactive=not working),
             self.stop: gr.update(interactive=working and self.streams),
         }
-        return update | self.ballot.page(asked)
+        return update | self.sides.page(asked, lambda answer: self._result(answer, asked.named)) | self.ballot.page(asked)
 
     def _result(self, answer: Answer, named: bool) -> str:
         """A side's table. What a server says of its failure may name model and host, so it waits for the names."""
@@ -338,19 +288,4 @@ class ArenaTab:
             return render.note(asked.failure, "plain" if asked.failure == STOPPED else "bad")
         if asked.battle and not arena.votable(asked.battle):
             return render.note("A side did not finish, so this battle cannot be voted on yet.", "warn")
-        if asked.battle is None or asked.end:
-            return ""
-        which = "Both results are the same table: which query reads better?" if asked.about_reading else "Which answer is better?"
-        return render.note(f"{which} Vote below the results.")
-
-
-def _shown_sql(battle: Battle) -> tuple[str, str]:
-    """Both SQL texts in one layout, whatever the models' own."""
-    return battle.a.prepared.formatted, battle.b.prepared.formatted
-
-
-def _strip(battle: Battle) -> str:
-    found = arena.compared(battle.a, battle.b)
-    if found is None:
-        return render.comparison(arena.verdict(battle))
-    return render.comparison(arena.verdict(battle), found.only_a, found.only_b, found.common, (found.columns_a, found.columns_b))
+        return "" if asked.battle is None or asked.end else question(asked)

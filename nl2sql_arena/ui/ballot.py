@@ -15,23 +15,21 @@ from nl2sql_arena import arena
 from nl2sql_arena.benchmark.runner import judge
 from nl2sql_arena.errors import ArenaError, BadVote
 from nl2sql_arena.services import Profile, Services
-from nl2sql_arena.types import WINNERS, Winner
+from nl2sql_arena.types import Winner
 from nl2sql_arena.ui import render
 from nl2sql_arena.ui.details import Details
 from nl2sql_arena.ui.fixing import Fixing
 from nl2sql_arena.ui.guessing import Guessing
 from nl2sql_arena.ui.sessions import Round, Session, Sessions
 from nl2sql_arena.ui.visitor import Visitor
-from nl2sql_arena.ui.words import BUTTONS, CHOOSE_FIRST, GOLD, KEPT, PASSED, READING, READS, SAID, SAID_READS, SAME_QUERY, UNDONE
+from nl2sql_arena.ui.vote_buttons import VoteButtons, on_equal_tables
+from nl2sql_arena.ui.words import CHOOSE_FIRST, GOLD, GUESSED, PASSED, SAID, SAID_READS, SAME_QUERY, UNDONE, WHO
 from nl2sql_arena.votes import tokens
 from nl2sql_arena.votes.tables import now
 
 NO_BATTLE = "There is no open battle to vote on; ask a question first."
 NOT_YET = "Both results are not here yet; vote when they are."
 ANOTHER = "This ticket is of another battle than the one on this page; vote on the results that you see."
-LOOK_SECONDS = 4
-"""How often an open page asks whether its vote is synced, until it is."""
-HINT = "The keys 1 to 4 vote, too."
 log = logging.getLogger(__name__)
 Update = dict[Any, Any]
 Passing = Literal["skip", "cant_tell"]
@@ -48,45 +46,36 @@ class Ballot:
         self.ticket = gr.Textbox(visible="hidden", elem_id="ticket", label="Ticket of the vote")
         self.told = gr.HTML(elem_id="told", padding=False)
         self.visitor = Visitor(services, sessions)
-        with gr.Row(elem_id="votes"):
-            self.buttons = {
-                winner: gr.Button(BUTTONS[winner], interactive=False, elem_id=f"vote-{winner}", min_width=120) for winner in WINNERS
-            }
-        with gr.Row(elem_id="passing", visible=False) as self.passing:
-            self.skip = gr.Button("Skip", elem_id="skip", size="sm")
-            self.cant_tell = gr.Button("I can't tell", elem_id="cant-tell", size="sm")
-            self.undo = gr.Button("Take my vote back", elem_id="undo", size="sm", visible=False)
-            self.hint = gr.HTML(f'<p class="hint">{HINT}</p>', elem_id="hint", padding=False)
-        self.guessing = Guessing(services, sessions)
+        self.buttons = VoteButtons(services, sessions)
+        self.buttons.build_passing()
+        self.guessing = Guessing(services, sessions, services.settings.audit_every, WHO, GUESSED, sessions.recognise)
         self.visitor.build_choice()
-        self.kept = gr.HTML(elem_id="kept", padding=False)
-        self.waiting = gr.Timer(LOOK_SECONDS, active=False)
+        self.buttons.build_kept()
         self.visitor.build_id()
         self.reveal = gr.HTML(elem_id="reveal", padding=False)
         self.gold = gr.HTML(elem_id="gold", padding=False)
         self.details = Details(services, sessions)
         self.fixing = Fixing(services, sessions)
-        own = [self.ticket, self.told, *self.buttons.values(), self.passing, self.skip, self.cant_tell, self.undo, self.hint]
-        own += [self.kept, self.waiting, *self.visitor.parts]
+        own = [self.ticket, self.told, *self.buttons.parts, *self.visitor.parts]
         self.parts = [*own, self.reveal, self.gold, *self.guessing.parts, *self.details.parts, *self.fixing.parts]
         """What a round shows or hides."""
 
     def wire(self, shown: list[Any], page: ShowPage) -> None:
         instant: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         proof = [self.ticket, self.visitor.remembered]
-        for winner, button in self.buttons.items():
+        for winner, button in self.buttons.verdicts.items():
             voted = button.click(self._voting(winner, page), proof, shown, trigger_mode="once", **instant)
             voted.success(self.on_gold, None, self.gold, **instant)
-        self.skip.click(self._passing("skip", page), proof, shown, trigger_mode="once", **instant)
-        self.cant_tell.click(self._passing("cant_tell", page), proof, shown, trigger_mode="once", **instant)
-        self.undo.click(self._undoing(page), proof, shown, trigger_mode="once", **instant)
-        for told in self.guessing.wire(proof, self.told, shown, page):
+        self.buttons.skip.click(self._passing("skip", page), proof, shown, trigger_mode="once", **instant)
+        self.buttons.cant_tell.click(self._passing("cant_tell", page), proof, shown, trigger_mode="once", **instant)
+        self.buttons.undo.click(self._undoing(page), proof, shown, trigger_mode="once", **instant)
+        for told in self.guessing.wire(proof, self.told, shown, lambda session: page(session.round)):
             told.success(self.on_gold, None, self.gold, **instant)
-        looked = [self.kept, self.waiting]
-        self.waiting.tick(self.on_look, None, looked, **instant)
+        look, looked = self.buttons.on_look, self.buttons.looked
+        self.buttons.waiting.tick(look, None, looked, **instant)
         self.visitor.wire(shown, page)
         for saved in (self.details.wire(*proof), self.fixing.wire(*proof)):
-            saved.then(self.on_look, None, looked, **instant)
+            saved.then(look, None, looked, **instant)
 
     def issue(self, session: Session) -> None:
         """Both results leave for the page, which gets the ticket of its vote; their battle goes to disk as far as the visitor allows."""
@@ -112,45 +101,16 @@ class Ballot:
 
     def page(self, asked: Round) -> Update:
         """The ballot as a round has it."""
-        is_open = bool(asked.battle and asked.ticket and not asked.end)
-        has_vote = asked.end == "vote"
-        labels = READS if asked.about_reading else BUTTONS
-        update: Update = {
-            self.ticket: asked.ticket,
-            self.told: self._told(asked, is_open),
-            self.passing: gr.update(visible=is_open or has_vote),
-            self.undo: gr.update(visible=has_vote),
-            self.reveal: "",
-            self.gold: "",
-        }
+        update: Update = {self.ticket: asked.ticket, self.told: self._told(asked), self.reveal: "", self.gold: ""}
         if asked.battle and asked.end in ("vote", "undo") and not asked.is_guessing:
             update[self.reveal] = render.reveal(asked.battle, dict(self.services.cards), asked.said)
-        update |= {part: gr.update(visible=is_open) for part in (self.skip, self.cant_tell, self.hint)}
-        for winner, button in self.buttons.items():
-            chosen = has_vote and asked.winner == winner
-            update[button] = gr.update(value=labels[winner], interactive=is_open, variant="primary" if chosen else "secondary")
-        update |= self.guessing.page(asked) | self.visitor.page(asked) | self._kept(asked)
+        update |= self.buttons.page(asked) | self.guessing.page(asked) | self.visitor.page(asked)
         return update | self.details.page(asked) | self.fixing.page(asked)
 
-    def _kept(self, asked: Round) -> Update:
-        """Where the vote or what else ended the battle is; asked again while a copy lacks it."""
-        if asked.battle is None or asked.end is None or asked.agreed is None:
-            return {self.kept: "", self.waiting: gr.update(active=False)}
-        where = self.services.kept(asked.battle.id)
-        return {self.kept: f'<p class="rows" role="status">{KEPT[where]}</p>', self.waiting: gr.update(active=where == "saved")}
-
-    def on_look(self, request: gr.Request) -> Update:
-        return self._kept(self.sessions.of(request.session_hash).round)
-
-    def _told(self, asked: Round, is_open: bool) -> str:
+    def _told(self, asked: Round) -> str:
         if asked.end in PASSED:
             return render.note(asked.said)
-        if asked.is_guessing:
-            return render.note(asked.said, "good")
-        if asked.battle is None or not is_open or not asked.about_reading:
-            return ""
-        is_one = asked.battle.a.prepared.formatted == asked.battle.b.prepared.formatted
-        return render.note(SAME_QUERY if is_one else READING)
+        return render.note(asked.said, "good") if asked.is_guessing else on_equal_tables(asked, SAME_QUERY)
 
     def _voting(self, winner: Winner, page: ShowPage) -> Handler:
         """The handler of one vote button."""

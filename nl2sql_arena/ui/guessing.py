@@ -1,8 +1,10 @@
-"""Now and then, between a vote and the names: which model do you think A was? One click, or none at all."""
+"""Now and then after a vote: which model do you think A was? One click, or none at all. The arena asks it before it tells the names, a
+study, which never tells them, before the next question.
+"""
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -12,25 +14,30 @@ from nl2sql_arena.errors import ArenaError, BadVote
 from nl2sql_arena.services import Services
 from nl2sql_arena.types import Battle
 from nl2sql_arena.ui import render
-from nl2sql_arena.ui.sessions import Round, Sessions
-from nl2sql_arena.ui.words import GUESSED, NO_GUESS, NO_IDEA, WHO
+from nl2sql_arena.ui.sessions import Round, Session, Sessions
+from nl2sql_arena.ui.words import NO_GUESS, NO_IDEA
 from nl2sql_arena.votes import tokens
 from nl2sql_arena.votes.guessing import is_due
 
 log = logging.getLogger(__name__)
 Update = dict[Any, Any]
-ShowPage = Callable[[Round], Update]
+ShowPage = Callable[[Session], Update]
+Recognise = Callable[[Session, Any], object]
+"""Takes over what a browser remembers, as who its visitor is."""
 Handler = Callable[[str | None, Any, gr.Request], Update]
 
 
 class Guessing:
     """The box, and what follows from its buttons."""
 
-    def __init__(self, services: Services, sessions: Sessions, rng: random.Random | None = None) -> None:
-        self.services, self.sessions = services, sessions
-        self.rng = rng or random.SystemRandom()
+    def __init__(
+        self, services: Services, sessions: Sessions, every: float, asks: str, answers: Mapping[bool, str], recognise: Recognise
+    ) -> None:
+        """It comes after one vote in `every` (0: never) and `asks`; `answers` is what follows of a right and of a wrong guess."""
+        self.services, self.sessions, self.every, self.answers, self.recognise = services, sessions, every, answers, recognise
+        self.rng = random.SystemRandom()
         with gr.Column(visible=False, elem_id="guess-box") as self.box:
-            gr.HTML(f'<p role="status">{WHO}</p>', elem_id="guess-words", padding=False)
+            gr.HTML(f'<p role="status">{asks}</p>', elem_id="guess-words", padding=False)
             with gr.Row(elem_id="guess-row"):
                 self.models = [gr.Button(f"Model {number}", elem_id=f"guess-{number}", size="sm") for number in (1, 2)]
                 self.no_idea = gr.Button(NO_IDEA, elem_id="guess-none", size="sm")
@@ -57,7 +64,7 @@ class Guessing:
         if asked.battle is None:
             return False
         chosen = asked.ask.chosen if asked.ask else ""
-        if not is_due(asked.battle, chosen, self.services.settings.audit_every, self.rng):
+        if not is_due(asked.battle, chosen, self.every, self.rng):
             return False
         try:
             self.services.store.ask_who(asked.battle.id)
@@ -71,9 +78,9 @@ class Guessing:
 
     def _guessing(self, number: int | None, told: gr.HTML, page: ShowPage) -> Handler:
         def guess(ticket: str | None, remembered: Any, request: gr.Request) -> Update:
-            """Keep the guess, then tell the names."""
+            """Keep the guess, then go on."""
             with self.sessions.locked(request.session_hash) as session:
-                self.sessions.recognise(session, remembered)
+                self.recognise(session, remembered)
                 asked = session.round
                 battle_id, token = tokens.read(ticket or "")
                 if asked.battle is None or not asked.is_guessing or battle_id != asked.battle.id:
@@ -87,8 +94,8 @@ class Guessing:
                     log.exception("a guess about battle %s could not be kept", battle_id)
                 asked.asks_guess = False
                 if model:
-                    words = GUESSED[model == asked.battle.a.model].format(title=self.services.cards[model].title)
+                    words = self.answers[model == asked.battle.a.model].format(title=self.services.cards[model].title)
                     asked.said = f"{asked.said} {words}"
-                return page(asked)
+                return page(session)
 
         return guess

@@ -73,6 +73,11 @@ class Round:
         return self.asks_guess and self.end == "vote"
 
     @property
+    def is_open(self) -> bool:
+        """Whether it waits for its vote."""
+        return bool(self.battle and self.ticket and not self.end)
+
+    @property
     def at_work(self) -> bool:
         return self.ask is not None and not self.ended
 

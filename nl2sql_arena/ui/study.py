@@ -1,10 +1,10 @@
 """The page of a study: consent and invite code, then one question after another until the voter or the study is done.
 
-Blind to its end: unlike the arena's, this page tells no name and no gold answer after a vote, since who has learned a model's hand votes
-for a name. What the server does not know after a restart the browser brings along: its code and its consent, which are checked each time.
+Blind to its end: unlike the arena's, this page tells of no answer whose it was, nor what the gold answer is, since who has learned a
+model's hand votes for a name. Where it asks now and then which model A was, it names the two and says not which is which. What the server
+does not know after a restart the browser brings along: its code and its consent, which are checked each time.
 """
 
-import logging
 import secrets
 from collections.abc import Callable
 from html import escape
@@ -16,23 +16,24 @@ from nl2sql_arena import arena
 from nl2sql_arena.errors import ArenaError, BadInput, BadVote
 from nl2sql_arena.prompts import question_key
 from nl2sql_arena.services import Profile, Services
-from nl2sql_arena.types import WINNERS, Example, Winner
-from nl2sql_arena.ui import render
-from nl2sql_arena.ui.ballot import ANOTHER, HINT, LOOK_SECONDS, NO_BATTLE
-from nl2sql_arena.ui.sessions import Round, Session, Sessions, Visit
-from nl2sql_arena.ui.words import BUTTONS, KEPT, READING, READS, SAID, SAID_READS
+from nl2sql_arena.types import Answer, Example, Winner
+from nl2sql_arena.ui import render, sides
+from nl2sql_arena.ui.ballot import ANOTHER, NO_BATTLE
+from nl2sql_arena.ui.guessing import Guessing
+from nl2sql_arena.ui.sessions import End, Round, Session, Sessions, Visit
+from nl2sql_arena.ui.sides import Sides
+from nl2sql_arena.ui.vote_buttons import VoteButtons, on_equal_tables
+from nl2sql_arena.ui.words import SAID, SAID_READS, TAKEN_FOR, WHO_IN_A_STUDY
 from nl2sql_arena.votes import study_course, tokens
-from nl2sql_arena.votes.choosing import STUDY
 from nl2sql_arena.votes.consent import Consent
-from nl2sql_arena.votes.study import Key, Opened, Seat
-from nl2sql_arena.votes.study_course import Done
+from nl2sql_arena.votes.study import Opened, Seat
+from nl2sql_arena.votes.study_course import Done, Next
 from nl2sql_arena.votes.tables import now
 from nl2sql_arena.votes.voters import is_secret, new_secret
 
 STORAGE = "nl2sql-arena-study"
 SECRET, CODE, STUDY_HASH = "secret", "code", "study"
 WRITING = "Two models are answering; this may take a while…"
-UNEXPECTED = "Something failed on our side, and nothing was counted; try again. The server's log has the details."
 UNFINISHED = "A side did not finish, so this question cannot be judged yet; try again."
 SAME_QUERY = "Both sides wrote the very same query; vote “Equal”."
 BEGUN_ELSEWHERE = "Give your consent first, on top of this page."
@@ -45,7 +46,6 @@ DONE: dict[Done, str] = {
 }
 FULL = "Others have taken every place of this invite code; ask whoever invited you for another code."
 LEFT = "Erased: {count}. To take part again, begin anew."
-log = logging.getLogger(__name__)
 Update = dict[Any, Any]
 Passing = Literal["skip", "cant_tell"]
 Handler = Callable[[str | None, Any, gr.Request], Update]
@@ -85,35 +85,15 @@ class StudyTab:
                 self.schema = gr.HTML(elem_id="schema")
             self.status = gr.HTML(elem_id="status", padding=False)
             with gr.Column(visible=False, elem_id="study-results") as self.results:
-                with gr.Row(elem_id="sides"):
-                    self.sql_a, self.words_a, self.table_a = self._side("a")
-                    self.sql_b, self.words_b, self.table_b = self._side("b")
-                self.strip = gr.HTML(elem_id="strip", padding=False)
+                self.sides = Sides()
             self.told = gr.HTML(elem_id="told", padding=False)
-            with gr.Row(elem_id="votes", visible=False) as self.votes:
-                self.buttons = {
-                    winner: gr.Button(BUTTONS[winner], interactive=False, elem_id=f"vote-{winner}", min_width=120) for winner in WINNERS
-                }
+            self.buttons = VoteButtons(self.services, self.sessions, visible=False)
+            every = 1 / self.study.audit_share if self.study.audit_share else 0
+            self.guessing = Guessing(self.services, self.sessions, every, WHO_IN_A_STUDY, TAKEN_FOR, self._recognise)
             with gr.Row(elem_id="study-next-row", visible=False) as self.onward:
                 self.next = gr.Button("Next question", variant="primary", elem_id="study-next", min_width=180)
-            with gr.Row(elem_id="passing", visible=False) as self.passing:
-                self.skip = gr.Button("Skip", elem_id="skip", size="sm")
-                self.cant_tell = gr.Button("I can't tell", elem_id="cant-tell", size="sm")
-                self.undo = gr.Button("Take my vote back", elem_id="undo", size="sm", visible=False)
-                self.hint = gr.HTML(f'<p class="hint">{HINT}</p>', elem_id="hint", padding=False)
-            self.kept = gr.HTML(elem_id="kept", padding=False)
-            self.waiting = gr.Timer(LOOK_SECONDS, active=False)
-
-    def _side(self, letter: str) -> tuple[gr.Code, gr.HTML, gr.HTML]:
-        with gr.Column(min_width=300, elem_classes=["side-column"]):
-            gr.HTML(render.side_title(letter.upper()), elem_id=f"title-{letter}", padding=False)
-            sql = gr.Code(
-                language="sql", label=f"SQL of model {letter.upper()}", interactive=False, elem_id=f"sql-{letter}", wrap_lines=True,
-                buttons=["copy"],
-            )  # fmt: skip
-            words = gr.HTML(elem_id=f"words-{letter}", padding=False)
-            table = gr.HTML(elem_id=f"table-{letter}", padding=False)
-        return sql, words, table
+            self.buttons.build_passing()
+            self.buttons.build_kept()
 
     def _build_end(self) -> None:
         self.thanks = gr.HTML(visible=False, elem_id="study-thanks", padding=False)
@@ -135,27 +115,27 @@ class StudyTab:
         self._instant = private | {"queue": False, "trigger_mode": "once"}
         self._queued = private | {"concurrency_id": "models", "concurrency_limit": self.concurrency}
         self._parts = [
-            self.entrance, self.refused, self.work, self.head, self.schema, self.status, self.results, self.words_a, self.words_b,
-            self.table_a, self.table_b, self.strip, self.ticket, self.told, self.votes, *self.buttons.values(), self.onward, self.next,
-            self.passing, self.skip, self.cant_tell, self.undo, self.hint, self.kept, self.waiting, self.thanks, self.foot, self.voter,
-            self.confirm,
+            self.entrance, self.refused, self.work, self.head, self.schema, self.status, self.results, *self.sides.parts, self.ticket,
+            self.told, self.buttons.row, *self.buttons.parts, *self.guessing.parts, self.onward, self.next, self.thanks, self.foot,
+            self.voter, self.confirm,
         ]  # fmt: skip
         own, proof = [self.remembered, self.code, *self._parts], [self.ticket, self.remembered]
         self._asking(gr.on([self.begin.click, self.code.submit], self.on_begin, [self.code, self.remembered], own, **self._instant))
         self._asking(self.next.click(self.on_next, self.remembered, self._parts, **self._instant))
-        for winner, button in self.buttons.items():
+        for winner, button in self.buttons.verdicts.items():
             button.click(self._voting(winner), proof, self._parts, **self._instant)
-        self.skip.click(self._passing("skip"), proof, self._parts, **self._instant)
-        self.cant_tell.click(self._passing("cant_tell"), proof, self._parts, **self._instant)
-        self.undo.click(self.on_undo, proof, self._parts, **self._instant)
-        self.waiting.tick(self.on_look, None, [self.kept, self.waiting], **private, queue=False)
+        self.buttons.skip.click(self._passing("skip"), proof, self._parts, **self._instant)
+        self.buttons.cant_tell.click(self._passing("cant_tell"), proof, self._parts, **self._instant)
+        self.buttons.undo.click(self.on_undo, proof, self._parts, **self._instant)
+        self.buttons.waiting.tick(self.buttons.on_look, None, self.buttons.looked, **private, queue=False)
+        self.guessing.wire(proof, self.told, self._parts, self._page)
         self.erase.click(lambda: gr.update(visible=True), None, self.confirm, **self._instant)
         self.no.click(lambda: gr.update(visible=False), None, self.confirm, **self._instant)
         self.yes.click(self.on_erase, self.remembered, own, **self._instant)
 
     def _asking(self, chosen: Any) -> None:
         """After a question was chosen both models answer it, and the page shows both answers in one update."""
-        asked = chosen.success(self.on_ask, None, [self.sql_a, self.sql_b], **self._queued)
+        asked = chosen.success(self.on_ask, None, self.sides.sql, **self._queued)
         asked.then(self.on_results, None, self._parts, api_visibility="private", show_progress="hidden", queue=False)
 
     # Who it is
@@ -223,18 +203,14 @@ class StudyTab:
         with self.sessions.locked(request.session_hash) as session:
             if self._recognise(session, remembered) is None:
                 session.visit = None
-            elif not self._is_open(session.round):
+            else:
                 self._choose(session)
             return self._page(session)
 
-    def _is_open(self, asked: Round) -> bool:
-        """Whether a question is being answered or waits for its vote."""
-        return asked.at_work or bool(asked.ticket and not asked.end)
-
     def _choose(self, session: Session) -> None:
-        """A new round for the next question, or the reason why there is none."""
+        """A new round for the next question, or the reason why there is none; unless one is being answered or waits for its vote."""
         visit = session.visit
-        if visit is None or self._is_open(session.round):
+        if visit is None or session.round.at_work or session.round.is_open:
             return
         session.begin()
         try:
@@ -242,21 +218,24 @@ class StudyTab:
         except ArenaError as problem:
             session.round.failure = str(problem)
             return
-        visit.given = len(study_course.votes(study_course.of_voter(rows, visit.seat.voter)))
+        visit.given = len(study_course.standing(study_course.of_voter(rows, visit.seat.voter)))
         found = study_course.next_question(self.study, rows, visit.seat.voter, self.services.cards, self.rng, now())
-        visit.done = None if isinstance(found, tuple) else found
-        if isinstance(found, tuple):
+        visit.done = None if isinstance(found, Next) else found
+        if isinstance(found, Next):
             session.round.ask = self._ask(found, visit.seat.voter)
 
-    def _ask(self, key: Key, voter: str) -> arena.Ask:
-        """Blind, on shuffled sides. A question of the study's own has the split of the arena's question that it repeats, if any."""
-        (db, name), text = key, self.opened.texts[key]
-        first, second = self.study.models
-        models = (first, second) if secrets.randbelow(2) else (second, first)
+    def _ask(self, found: Next, voter: str) -> arena.Ask:
+        """Blind, on shuffled sides; of a control on those that it did not have before.
+
+        A question of the study's own has the split of the arena's question that it repeats, if any.
+        """
+        key, (db, name), text = found.key, found.key, self.opened.texts[found.key]
+        first, second = found.before or self.study.models
+        models = (second, first) if found.before or secrets.randbelow(2) else (first, second)
         known = [each for base in self.services.databases for each in self.services.examples(base, "all")]
         example = next((each for each in known if (each.db, each.id) == key), None)
         split = next((each.split for each in known if question_key(each.question) == question_key(text)), "")
-        return arena.Ask(text, db, models, True, voter, example or Example(name, db, text, (), "", split), chosen=STUDY)
+        return arena.Ask(text, db, models, True, voter, example or Example(name, db, text, (), "", split), chosen=found.chosen)
 
     def on_ask(self, request: gr.Request) -> tuple[Any, Any]:
         """Both SQL texts at once, in one layout."""
@@ -264,19 +243,14 @@ class StudyTab:
         asked = session.round
         if asked.ask is None or asked.ended:
             return gr.skip(), gr.skip()
-        try:
+        with sides.failing(asked):
             self.sessions.admit("ask", request)
             battle = arena.fight(self.services, self.profile, asked.ask, cancelled=asked.stop.is_set)
-            asked.words = arena.in_words(self.services, battle)
-            asked.battle = battle
-        except ArenaError as problem:
-            asked.failure = str(problem)
-        except Exception:  # noqa: BLE001 - the UI's edge: the page says something, the log says what
-            log.exception("a question of the study failed")
-            asked.failure = UNEXPECTED
-        if asked.battle is None or session.round is not asked:
-            return "", ""
-        return asked.battle.a.prepared.formatted, asked.battle.b.prepared.formatted
+            if arena.votable(battle) or asked.stop.is_set():
+                sides.take(self.services, asked, battle)
+            else:
+                asked.failure = UNFINISHED
+        return sides.texts(asked.battle) if asked.battle and session.round is asked else ("", "")
 
     def on_results(self, request: gr.Request) -> Update:
         """Both answers and the ticket of the vote; here the battle goes to disk."""
@@ -286,15 +260,12 @@ class StudyTab:
 
     def _issue(self, session: Session) -> None:
         asked, visit = session.round, session.visit
-        if asked.battle is None or asked.ticket or asked.failure or visit is None:
-            return
-        if not arena.votable(asked.battle):
-            asked.failure = UNFINISHED
+        if asked.battle is None or asked.ask is None or asked.ticket or asked.failure or visit is None:
             return
         asked.about_reading, asked.delivered = arena.verdict(asked.battle) == "same", now()
         asked.agreed = Consent("votes", self.study.consent_version)
         try:
-            token = arena.keep(self.services, asked.battle, visit.seat.voter, asked.agreed, STUDY, asked.delivered, visit.seat)
+            token = arena.keep(self.services, asked.battle, visit.seat.voter, asked.agreed, asked.ask.chosen, asked.delivered, visit.seat)
             asked.ticket = tokens.ticket(asked.battle.id, token)
         except ArenaError as problem:
             asked.failure = str(problem)
@@ -316,6 +287,7 @@ class StudyTab:
                     return {self.told: render.note(str(problem), "bad")}
                 said = SAID_READS if asked.about_reading else SAID
                 visit.given += 1
+                asked.asks_guess = self.guessing.ask(asked)
                 return self._ended(session, "vote", f"Recorded: {said[winner]}.", winner)
 
         return vote
@@ -354,19 +326,18 @@ class StudyTab:
             raise BadVote(ANOTHER)
         return battle_id, token, visit
 
-    def _ended(
-        self, session: Session, end: Literal["vote", "skip", "cant_tell", "undo"], said: str, winner: Winner | None = None
-    ) -> Update:
+    def _ended(self, session: Session, end: End, said: str, winner: Winner | None = None) -> Update:
         """The page after a question was judged or passed; of one from before a restart only the message and the way on."""
         asked = session.round
         asked.end, asked.said, asked.winner = end, said, winner
         if asked.battle is None:
-            shown = {self.votes: gr.update(visible=False), self.passing: gr.update(visible=False), self.onward: gr.update(visible=True)}
-            return shown | {self.told: render.note(said, "good"), self.next: gr.update(value="Next question")}
+            shown = {part: gr.update(visible=False) for part in (self.buttons.row, self.buttons.passing)}
+            return (
+                shown
+                | {self.onward: gr.update(visible=True)}
+                | {self.told: render.note(said, "good"), self.next: gr.update(value="Next question")}
+            )
         return self._page(session)
-
-    def on_look(self, request: gr.Request) -> Update:
-        return self._kept(self.sessions.of(request.session_hash).round)
 
     # What the page shows
 
@@ -382,7 +353,9 @@ class StudyTab:
             self.voter: f'<p class="rows">You take part as <code>{escape(visit.seat.voter)}</code>.</p>' if visit else "",
             self.confirm: gr.update(visible=False),
         }
-        return update | self._question(visit, asked) | self._answers(asked) | self._ballot(asked) | self._kept(asked)
+        update |= self._question(visit, asked) | self._ballot(asked) | self.guessing.page(asked)
+        shown = asked if asked.ticket else Round()  # what nobody can vote on is not shown
+        return update | {self.results: gr.update(visible=shown is asked)} | self.sides.page(shown, _table)
 
     def _question(self, visit: Visit | None, asked: Round) -> Update:
         status = ""
@@ -391,76 +364,37 @@ class StudyTab:
         elif asked.failure:
             status = render.note(asked.failure, "bad")
         elif asked.battle and not asked.end:
-            which = "Both results are the same table: which query reads better?" if asked.about_reading else "Which answer is better?"
-            status = render.note(f"{which} Vote below the results.")
+            status = sides.question(asked)
         if asked.ask is None or visit is None:
             return {self.head: "", self.schema: "", self.status: status}
-        database = self.services.databases[asked.ask.db]
-        found = database.schema()
-        tables = render.schema(found, {table.name: database.preview(table.name) for table in found.tables})
+        tables = sides.schema(self.services.databases[asked.ask.db])
         return {self.head: self._head(visit, asked), self.schema: tables, self.status: status}
 
     def _head(self, visit: Visit, asked: Round) -> str:
         """How far the voter is, and the question."""
-        target, done = self.study.votes_per_voter, visit.given
+        target, done = self.study.battles_per_voter, visit.given
         number = min(target, done + (asked.end != "vote"))
         words = f"<span>Question {number} of {target}</span>"
         bar = f'<div class="bar" role="status"><div style="width:{100 * done / target:.0f}%"></div>{words}</div>'
         asks = f'<p class="rows">A question to the database <b>{escape(asked.ask.db)}</b></p>' if asked.ask else ""
         return f"{bar}{asks}<h2>{escape(asked.ask.question if asked.ask else '')}</h2>"
 
-    def _answers(self, asked: Round) -> Update:
-        battle = asked.battle if asked.ticket else None
-        if battle is None:
-            empty = dict.fromkeys((self.words_a, self.words_b, self.table_a, self.table_b, self.strip), "")
-            return {self.results: gr.update(visible=False), **empty}
-        found = arena.compared(battle.a, battle.b)
-        counts = (found.only_a, found.only_b, found.common, (found.columns_a, found.columns_b)) if found else ()
-        return {
-            self.results: gr.update(visible=True),
-            self.words_a: render.steps(asked.words[0]),
-            self.words_b: render.steps(asked.words[1]),
-            self.table_a: render.result(battle.a.execution),
-            self.table_b: render.result(battle.b.execution),
-            self.strip: render.comparison(arena.verdict(battle), *counts),
-        }
-
     def _ballot(self, asked: Round) -> Update:
-        is_open, has_vote = bool(asked.ticket and not asked.end), asked.end == "vote"
-        goes_on = bool(asked.end or asked.failure)
-        labels = READS if asked.about_reading else BUTTONS
-        update: Update = {
+        said = render.note(asked.said, "good" if asked.end == "vote" else "plain") if asked.end else on_equal_tables(asked, SAME_QUERY)
+        return self.buttons.page(asked) | {
             self.ticket: asked.ticket,
-            self.told: self._said(asked),
-            self.votes: gr.update(visible=is_open or has_vote),
-            self.onward: gr.update(visible=goes_on),
+            self.told: said,
+            self.buttons.row: gr.update(visible=asked.is_open or asked.end == "vote"),
+            self.onward: gr.update(visible=bool(asked.end or asked.failure) and not asked.is_guessing),
             self.next: gr.update(value="Try again" if asked.failure else "Next question"),
-            self.passing: gr.update(visible=is_open or has_vote),
-            self.undo: gr.update(visible=has_vote),
         }
-        update |= {part: gr.update(visible=is_open) for part in (self.skip, self.cant_tell, self.hint)}
-        for winner, button in self.buttons.items():
-            variant = "primary" if has_vote and asked.winner == winner else "secondary"
-            update[button] = gr.update(value=labels[winner], interactive=is_open, variant=variant)
-        return update
-
-    def _said(self, asked: Round) -> str:
-        if asked.end:
-            return render.note(asked.said, "good" if asked.end == "vote" else "plain")
-        if asked.battle is None or not asked.about_reading or not asked.ticket:
-            return ""
-        is_one = asked.battle.a.prepared.formatted == asked.battle.b.prepared.formatted
-        return render.note(SAME_QUERY if is_one else READING)
-
-    def _kept(self, asked: Round) -> Update:
-        """Where the vote is; asked again while a copy lacks it."""
-        if asked.battle is None or asked.end is None:
-            return {self.kept: "", self.waiting: gr.update(active=False)}
-        where = self.services.kept(asked.battle.id)
-        return {self.kept: f'<p class="rows" role="status">{KEPT[where]}</p>', self.waiting: gr.update(active=where == "saved")}
 
     def _thanks(self, visit: Visit) -> str:
-        given = f"You have judged {visit.given} {'question' if visit.given == 1 else 'questions'}."
+        given = f"You have given {visit.given} {'vote' if visit.given == 1 else 'votes'}."
         paragraphs = "".join(f"<p>{escape(each)}</p>" for each in self.study.thanks.split("\n\n") if each.strip())
         why = DONE[visit.done] if visit.done else ""
         return f'<div class="thanks" role="status"><h2>Thank you</h2><p>{why} {given}</p>{paragraphs}</div>'
+
+
+def _table(answer: Answer) -> str:
+    return render.result(answer.execution)

@@ -17,7 +17,7 @@ from nl2sql_arena.ui.sessions import Sessions
 from nl2sql_arena.ui.votes import names
 from nl2sql_arena.votes.study import Opened, Study, opens
 from nl2sql_arena.votes.study_course import Progress, progress_in
-from nl2sql_arena.votes.study_text import COUNTED, ENDS, SEVERAL, rule, ruling, voters
+from nl2sql_arena.votes.study_text import COUNTED, ENDS, SEVERAL, audits, rule, ruling, same_again, sees, voters, with_oneself
 
 UNSET = (
     "This study has no secret, so nobody can see its progress here; set ARENA_STUDY_SECRET, or `secret_hash` in its file, and start again."
@@ -67,7 +67,9 @@ class ProgressTab:
 
 def page(study: Study, found: Progress) -> str:
     """All of it as HTML."""
-    return "".join((_summary(study, found), _meters(study, found), _questions(study, found), _voters(study, found), _days(found)))
+    return "".join(
+        (_summary(study, found), _meters(study, found), _trust(study, found), _questions(study, found), _voters(study, found), _days(found))
+    )
 
 
 def _summary(study: Study, found: Progress) -> str:
@@ -84,6 +86,7 @@ def _summary(study: Study, found: Progress) -> str:
         "Hash": f"<code>{study.hash}</code>",
         "Consent": f"version {escape(study.consent_version)}",
         "Ends": escape(rule(study)),
+        "A voter sees": escape(sees(study)),
         "Voted on": "; ".join(f"{escape(pair)} ({names.many(count, 'vote')})" for pair, count in found.pairs) or "nothing yet",
     }
     told = "".join(f"<dt>{name}</dt><dd>{said}</dd>" for name, said in facts.items())
@@ -101,6 +104,15 @@ def _meters(study: Study, found: Progress) -> str:
     )
     why = "It may be looked at after every vote. Votes on two equal tables, which tell only what reads better, are not in it."
     return f'<h2>Is it settled?</h2><dl class="facts">{told}</dl><p class="rows">{why}</p>'
+
+
+def _trust(study: Study, found: Progress) -> str:
+    """What controls and the audit say of the votes."""
+    facts = [("Voters with themselves", with_oneself(study, found))]
+    facts += [(f"Do names stay hidden?{f' ({pair})' if pair else ''}", said) for pair, said in audits(study, found)]
+    told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(said[0].upper() + said[1:])}</dd>" for name, said in facts)
+    why = "Questions that come again count in no other figure and towards no target."
+    return f'<h2>Can the votes be relied on?</h2><dl class="facts">{told}</dl><p class="rows">{why}</p>'
 
 
 def _questions(study: Study, found: Progress) -> str:
@@ -122,20 +134,20 @@ def _questions(study: Study, found: Progress) -> str:
 def _voters(study: Study, found: Progress) -> str:
     if not found.voters:
         return "<h2>By voter</h2><p>Nobody has begun yet.</p>"
-    heads = ("Voter", "Votes", "Missing", "Skipped", "Can't tell", "Taken back", "Flags", "Last seen")
+    heads = ("Voter", "Votes", "Missing", "Skipped", "Can't tell", "Taken back", "Same again", "Flags", "Last seen")
     rows = [
         names.row(
             heads,
             (
                 f"<code>{each.name}</code>", f"{each.votes} of {study.votes_per_voter}",
                 *map(str, (each.missing, each.skipped, each.cant_tell, each.taken_back)),
-                escape(names.flags(each.flags)) or "none", each.last,
+                same_again(each), escape(names.flags(each.flags)) or "none", each.last,
             ),
-            heads[1:6],
+            heads[1:7],
         )
         for each in found.voters
     ]  # fmt: skip
-    told = "Named as exports name them, by a hash of the voter's id."
+    told = "Named as exports name them, by a hash of the voter's id. Same again: of questions that came again, those with the same verdict."
     return f'<h2>By voter</h2><p class="rows">{told}</p>{_grid(heads, rows, "Votes by voter", 2)}'
 
 

@@ -63,8 +63,14 @@ PASSED: dict[str, str] = {
 }
 UNDONE = "Taken back; this vote counts nowhere, and its battle stays closed. Ask the next question."
 WHO = "One question before the names: which model do you think A was? It tells whether names stay hidden here; your vote stands."
+WHO_IN_A_STUDY = (
+    "One question in between: which model do you think A was? It tells whether names stay hidden here; your vote stands. You are not told "
+    "whether you are right."
+)
 NO_IDEA = "No idea"
 GUESSED = {True: "You took A for {title}, and so it was.", False: "You took A for {title}, which was B."}
+TAKEN_FOR = dict.fromkeys((True, False), "You took A for {title}.")
+"""In a study, which tells no name."""
 NO_GUESS = "Nothing is asked here any more; go on with the next question."
 REASONS: dict[str, str] = {
     "wrong_join": "wrong join",

@@ -49,11 +49,11 @@ def test_how_full_a_context_is_waits_for_the_names(services):
     blind = asked(page, BLIND, "greedy").battle
     shown = page.on_results(PAGE)
     assert blind.a.completion.prompt_tokens > 0
-    assert "of 16,384 tokens" not in shown[page.table_a] + shown[page.table_b]
+    assert "of 16,384 tokens" not in shown[page.sides.a.table] + shown[page.sides.b.table]
     asked(page, OPEN, "greedy")
     shown = page.on_results(PAGE)
-    assert "Prompt: " in shown[page.table_a]
-    assert "of 16,384 tokens" in shown[page.table_b]
+    assert "Prompt: " in shown[page.sides.a.table]
+    assert "of 16,384 tokens" in shown[page.sides.b.table]
 
 
 def test_a_stored_run_says_which_contestant_decoded_with_beams():

@@ -68,7 +68,7 @@ def test_a_blind_side_does_not_show_what_its_server_says(services):
     for blind in (True, False):
         asked.battle = replace(asked.battle, a=a, b=b, blind=blind)
         update = page.on_results(PAGE)
-        shown[blind] = update[page.table_a] + update[page.table_b]
+        shown[blind] = update[page.sides.a.table] + update[page.sides.b.table]
     assert "models.example.org" not in shown[True]
     assert "This side failed on our account" in shown[True]
     assert "models.example.org" in shown[False]

@@ -30,6 +30,7 @@ You may stop at any time.
 '''
 thanks = "Your code for the payment is QX-17."
 votes_per_question = 2
+audit_share = 0
 votes_per_voter = 2
 invite_codes = [CODES]
 
@@ -154,7 +155,7 @@ def test_a_voter_gets_the_studys_questions_and_no_name_to_the_end(roomy, codes):
     assert page.shown["study-work"]["visible"] is False
     thanks = page.shown["study-thanks"]["value"]
     assert DONE["yours"] in thanks
-    assert "You have judged 2 questions." in thanks
+    assert "You have given 2 votes." in thanks
     assert "QX-17" in thanks
     assert not NAMES.search(page.seen)
     assert not GOLD_WORDS.search(page.seen)
