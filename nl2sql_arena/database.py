@@ -195,6 +195,16 @@ class Database:
         """What tells a folder from another one of its name: 16 hexadecimal digits of its tables and rows; empty for a file."""
         return "" if self.file else _digest(self.folder, hashlib.sha256()).hexdigest()[:16]
 
+    @cached_property
+    def ddl_hash(self) -> str:
+        """16 hexadecimal digits of a folder's tables without their rows; empty for a file."""
+        return "" if self.file else _digest_of([self.folder / "schema.sql"], hashlib.sha256()).hexdigest()[:16]
+
+    @cached_property
+    def data_hash(self) -> str:
+        """16 hexadecimal digits of a folder's rows; empty for a file."""
+        return "" if self.file else _digest_of(_data(self.folder), hashlib.sha256()).hexdigest()[:16]
+
     def examples(self) -> tuple[Example, ...]:
         """The questions of questions.jsonl. Raises BadDatabase naming the line that is wrong."""
         return self._examples
@@ -255,7 +265,15 @@ class Database:
 
 def _digest(folder: Path, digest: "hashlib._Hash") -> "hashlib._Hash":
     """The digest with a folder's tables and rows."""
-    for path in [folder / "schema.sql", *sorted((folder / "data").glob("*.csv"))]:
+    return _digest_of([folder / "schema.sql", *_data(folder)], digest)
+
+
+def _data(folder: Path) -> list[Path]:
+    return sorted((folder / "data").glob("*.csv"))
+
+
+def _digest_of(paths: Sequence[Path], digest: "hashlib._Hash") -> "hashlib._Hash":
+    for path in paths:
         content = path.read_bytes()
         digest.update(f"\n{path.name} {len(content)}\n".encode() + content)
     return digest

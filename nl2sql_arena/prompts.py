@@ -234,6 +234,11 @@ def _line(question: str) -> str:
     return " ".join(question.split())
 
 
+def canonical(question: str, schema: Schema) -> str:
+    """A question with its whole schema in no model's own form: what two models of different prompts were asked alike."""
+    return f"{ddl.create_tables(schema)}\n\n-- {_line(question)}\n"
+
+
 def question_key(question: str) -> str:
     """Lower-case letters and digits only: what makes two questions the same."""
     return "".join(char for char in question.lower() if char.isalnum())

@@ -3,12 +3,13 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.settings import secret
-from nl2sql_arena.terminal import add, opened_services, settings_of, show, whole_number
+from nl2sql_arena.terminal import add, log, opened_services, settings_of, show, whole_number
 from nl2sql_arena.votes.details import NOTHING
 from nl2sql_arena.votes.voters import as_kept
 
@@ -30,7 +31,9 @@ def commands(commands: Any) -> None:
     export.add_argument("--out", type=Path, required=True, help="folder to write to")
     export.add_argument("--profile", choices=("real", "mini", "baseline"), default="real", help="whose votes (default: the real models')")
     export.add_argument("--filtered", action="store_true", help="without those that are flagged")
-    export.add_argument("--study", default="", help="a study's file or hash: only its votes; public: only those of no study")
+    export.add_argument(
+        "--study", default=PUBLIC, help="a study's file, hash or title: its votes alone; public (default): those of no study alone"
+    )
     export.add_argument("--comments", action="store_true", help="with voters' comments, free text that may name people")
     erase = add(votes, "erase", _erase, "delete all that a voter left")
     erase.add_argument("voter", help="the voter's id, as the page shows it under the vote buttons")
@@ -68,29 +71,51 @@ def _export(options: argparse.Namespace) -> None:
 
     with opened_services(options) as services:
         known = exports.samples(database.catalogue(services.settings))  # never a database of one's own
-        votes = [vote for vote in services.store.votes(options.filtered) if vote["profile"] == options.profile]
-        if options.study:
-            wanted = _study_hash(options.study)
-            votes = [vote for vote in votes if vote["study"] == wanted]
+        wanted = _study_hash(options.study, services.store.study_titles())
+        happened = [
+            [each for each in some if each["profile"] == options.profile]
+            for some in (services.store.votes(options.filtered), services.store.unvoted(options.filtered))
+        ]
+        votes, events = ([each for each in some if each["study"] == wanted] for some in happened)
         if exports.FORMATS[options.format].is_whole:
-            votes = Reader(services).with_gold(votes)
-        if options.format == "arena-rank" and len({vote["study"] for vote in votes if vote["profile"] == options.profile}) > 1:
-            raise BadInput(
-                "Votes of a study and others would be one in arena-rank's columns; add --study with its file, or --study public."
-            )
-        found = exports.rows(votes, options.profile, known, options.comments)
+            reader = Reader(services)
+            votes, events = reader.with_gold(votes), reader.with_gold(events)
+        found, others = (exports.rows(some, options.profile, known, options.comments) for some in (votes, events))
         licences = {name: card.licence for name, card in services.cards.items()}
-    made = exports.export(found, options.format, options.profile, options.filtered, licences)
-    show(f"{made.count} rows in {exports.write(made, options.out)}")
+    if left := _elsewhere([vote["study"] for vote in happened[0]], wanted):
+        log(left)
+    made = exports.export(found, options.format, options.profile, options.filtered, licences, others)
+    beside = f", {len(others)} without a verdict in {made.events_name}" if made.events else ""
+    show(f"{made.count} rows in {exports.write(made, options.out)}{beside}")
 
 
-def _study_hash(given: str) -> str:
-    """Of a file, or the hash itself; empty for `public`. Raises BadInput."""
+def _elsewhere(studies: Sequence[str], wanted: str) -> str:
+    """Which votes are not of the wanted study (empty: of none), from the study of each; empty where all are."""
+    of_studies = [study for study in studies if study not in ("", wanted)]
+    other = "other " if wanted else ""
+    parts = [f"{_counted(studies.count(''), 'public vote')} (--study public)"] if wanted and "" in studies else []
+    if of_studies:
+        named = f"{_counted(len(of_studies), 'vote')} of {_counted(len(set(of_studies)), f'{other}study', f'{other}studies')}"
+        parts.append(f"{named} (--study with the file, hash or title of one)")
+    return f"Left out: {', '.join(parts)}." if parts else ""
+
+
+def _counted(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or f'{one}s'}"
+
+
+def _study_hash(given: str, titles: Mapping[str, str]) -> str:
+    """Of a file, of a title (hash -> title of those that were opened here), or the hash itself; empty for `public`. Raises BadInput."""
     from nl2sql_arena.votes import study
 
     if given == PUBLIC:
         return ""
-    return given if study.HASH.fullmatch(given) else study.load(Path(given)).hash
+    if study.HASH.fullmatch(given):
+        return given
+    named = [hashed for hashed, title in titles.items() if title == given]
+    if len(named) > 1:
+        raise BadInput(f"{len(named)} studies here are called '{given}'; give the hash of one: {', '.join(named)}.")
+    return named[0] if named else study.load(Path(given)).hash
 
 
 def _study_check(options: argparse.Namespace) -> None:

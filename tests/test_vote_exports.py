@@ -3,20 +3,29 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nl2sql_arena import database
+from nl2sql_arena.cli import main
 from nl2sql_arena.errors import BadInput
+from nl2sql_arena.settings import load
 from nl2sql_arena.types import Example, Winner
 from nl2sql_arena.votes import Store, exports
 from nl2sql_arena.votes.details import Detail, Fix, Note
 from nl2sql_arena.votes.exports import Row, Samples
 from nl2sql_arena.votes.flags import flags
+from nl2sql_arena.votes.study import Seat
 from tests.test_votes import ANN, BOB, add, battle, cast
 
 CONTENT, OTHER = "0123456789abcdef", "fedcba9876543210"
@@ -235,6 +244,225 @@ def test_arena_rank_gets_its_four_verdicts_by_revision(store: Store, tmp_path: P
         found = list(csv.DictReader(file))
     assert {row["winner"] for row in found} == {"model_a", "model_b", "tie", "both_bad"}
     assert (found[0]["model_a"], found[0]["model_b"]) == ("alpha@r1", "beta@r2")
+
+
+LOADER = """
+import json, sys
+import pandas
+from arena_rank.models.bradley_terry import BradleyTerry
+from arena_rank.utils.data_utils import PairDataset
+
+read = PairDataset.from_pandas(pandas.read_csv(sys.argv[1]))
+model = BradleyTerry(n_competitors=len(read.competitors))
+model.fit(read)
+outcomes = sorted(zip(map(float, read.outcomes), map(int, read.counts)))
+print(json.dumps({"names": read.competitors, "outcomes": outcomes, "ratings": [float(each) for each in model.params["ratings"]]}))
+"""
+
+
+def test_arena_rank_s_own_loader_reads_the_file_and_its_model_fits(store: Store, tmp_path: Path) -> None:
+    """It pins another numpy than ours and brings jax, so that it may be in an environment of its own."""
+    python = sys.executable if find_spec("arena_rank") else os.environ.get("ARENA_RANK_PYTHON", "")
+    if not python:
+        pytest.skip("arena-rank is not installed (0.9 GB, another numpy); set ARENA_RANK_PYTHON to the python of an environment with it")
+    kept(store, "five", "model_a")
+    passed(store)
+    file = written(store, "arena-rank", tmp_path)
+    told = subprocess.run([python, "-c", LOADER, str(file)], capture_output=True, text=True, timeout=200, check=False)
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout.splitlines()[-1])
+    assert found["names"] == ["alpha@r1", "beta@r2"]
+    assert found["outcomes"] == [[0.0, 1], [0.5, 2], [1.0, 3]], "what was passed over is nobody's half win"
+    assert found["ratings"][0] > found["ratings"][1]
+
+
+# What ended without a verdict
+
+
+def passed(store: Store) -> None:
+    """A skipped battle, one that nobody could tell, and a vote that was taken back with all that was added to it."""
+    for name in ("skipped", "puzzling"):
+        store.add_battle(battle(name, profile="real"), ANN, "random", ("r1", "r2"), "different", CONTENT)
+    store.pass_over("skipped", "skip", ANN, store.token("skipped", ANN))
+    store.pass_over("puzzling", "cant_tell", ANN, store.token("puzzling", ANN))
+    kept(store, "regretted", "tie", difference="same")
+    added(store, "regretted", Detail(correct_a=True, comment="Zorbelina"))
+    store.undo("regretted", ANN, store.token("regretted", ANN))
+
+
+def passed_over(store: Store, profile: str = "real") -> list[Row]:
+    return exports.rows(store.unvoted(), profile, SHOP, comments=True)
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
+def test_what_ended_without_a_verdict_is_a_configuration_of_its_own_with_the_same_fields(store: Store, tmp_path: Path, form: str) -> None:
+    datasets = pytest.importorskip("datasets")
+    passed(store)
+    made = exports.export(leaving(store), form, "real", filtered=False, licences={}, events=passed_over(store))
+    exports.write(made, tmp_path / "out")
+    sets = {
+        name: datasets.load_dataset(str(tmp_path / "out"), name, split="train", cache_dir=str(tmp_path / "cache"))
+        for name in ("default", "events")
+    }
+    assert sets["default"]["event"] == ["vote"] * 5
+    found = sets["events"]
+    assert list(zip(found["id"], found["event"], strict=True)) == [("skipped", "skip"), ("puzzling", "cant_tell"), ("regretted", "undo")]
+    assert {winner or "" for winner in found["winner"]} == {""}
+    assert found["asks"] == ["better", "better", "readability"]
+    assert found["model_a"] == ["alpha"] * 3
+    assert list(found.column_names) == list(sets["default"].column_names)
+    assert "Zorbelina" not in made.events.decode(errors="replace"), "what was taken back is not told"
+    assert f"`events.{form}` (configuration `events`)" in made.card
+    assert "cant_tell 1, skip 1, undo 1. These are no votes and never ties" in made.card
+    with zipfile.ZipFile(io.BytesIO(exports.zipped(made))) as archive:
+        assert archive.read(f"events.{form}") == made.events
+
+
+@pytest.mark.parametrize("form", ["dpo", "kto", "arena-rank"])
+def test_no_consumer_s_format_takes_anything_else_for_a_vote(store: Store, form: str) -> None:
+    passed(store)
+    events = passed_over(store)
+    assert len(events) == 3
+    assert exports.FORMATS[form].shape(events) == []
+    made = exports.export([*leaving(store), *events], form, "real", filtered=False, licences={}, events=events)
+    assert (made.content, made.events_name, made.events) == (
+        exports.export(leaving(store), form, "real", filtered=False, licences={}).content, "", b""
+    )  # fmt: skip
+    assert "none of them is a tie" in made.card
+
+
+def test_events_hold_to_the_rules_of_votes(store: Store) -> None:
+    for name, content, example in (("own", OTHER, "shop-002"), ("typed too", CONTENT, "")):
+        each = replace(battle(name, profile="real"), example_id=example)
+        store.add_battle(each, BOB, "typed", ("r1", "r2"), "different", content)
+        store.pass_over(name, "skip", BOB, store.token(name, BOB))
+    (found,) = passed_over(store)
+    assert (found["id"], {found[name] for name in ("question", "canonical_prompt", *exports.TEXTS)}) == ("typed too", {""})
+    assert BOB not in str(found)
+    assert passed_over(store, "mini") == []
+
+
+def test_a_file_of_events_does_not_outlive_its_export(store: Store, tmp_path: Path) -> None:
+    passed(store)
+    exports.write(exports.export(leaving(store), "csv", "real", False, {}, passed_over(store)), tmp_path)
+    assert (tmp_path / "events.csv").is_file()
+    made = exports.export(leaving(store), "csv", "real", False, {})
+    exports.write(made, tmp_path)
+    assert not (tmp_path / "events.csv").exists()
+    assert "there is no file of events" in made.card
+    assert "config_name: events" not in made.card
+
+
+def test_votes_of_a_study_and_others_are_never_in_one_file(store: Store) -> None:
+    mixed = [row | {"study": study} for row, study in zip(leaving(store), ("", "7" * 64), strict=False)]
+    for form in exports.FORMATS:
+        with pytest.raises(BadInput, match="never in one file with public ones"):
+            exports.export(mixed, form, "real", filtered=False, licences={})
+    assert "- Votes of studies, each a data set of its own." in exports.export(mixed[:1], "csv", "real", False, {}).card
+    assert "- Votes outside of this study." in exports.export(mixed[1:], "csv", "real", False, {}).card
+
+
+TRUST, OTHERS = "7" * 64, "8" * 64
+"""Hashes of two studies."""
+
+
+@pytest.fixture
+def exported(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Row], str]]:
+    """A function that exports from a store of 2 public votes and a skip, 3 of a study and a skip, 1 of another: rows, and what was said."""
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    content = database.catalogue(load({}))["shop"].content
+    store = Store(tmp_path / "votes.sqlite")
+    for study, votes in (("", 2), (TRUST, 3), (OTHERS, 1)):
+        for number in range(votes + (study != OTHERS)):
+            name = f"{study[:1] or 'public'} {number}"
+            seat = Seat(study, "", 1, ANN) if study else None
+            each = replace(battle(name, profile="real"), example_id=f"shop-{number}")
+            token = store.add_battle(each, ANN, "random", ("r1", "r2"), "different", content, seat=seat)
+            if number < votes:
+                store.vote(name, "model_a", ANN, token)
+            else:
+                store.pass_over(name, "skip", ANN, token)
+    store.name_study(TRUST, "Whom do you trust?")
+
+    def run(*options: str, form: str = "jsonl") -> tuple[list[Row], str]:
+        main(["votes", "export", "--format", form, "--out", str(tmp_path / "out"), *options])
+        file = tmp_path / "out" / exports.FORMATS[form].file
+        told = capsys.readouterr()
+        found = file.read_text().splitlines()
+        return [json.loads(line) for line in found] if form == "jsonl" else list(csv.DictReader(found)), told.out + told.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("options", "study", "count", "left"),
+    [
+        ((), "", 2, "Left out: 4 votes of 2 studies (--study with the file, hash or title of one).\n"),
+        (("--study", "public"), "", 2, "Left out: 4 votes of 2 studies (--study"),
+        (("--study", "Whom do you trust?"), TRUST, 3, "Left out: 2 public votes (--study public), 1 vote of 1 other study (--study"),
+        (("--study", OTHERS), OTHERS, 1, "Left out: 2 public votes (--study public), 3 votes of 1 other study (--study"),
+    ],
+)
+def test_public_votes_or_those_of_one_study_are_exported_and_what_is_left_out_is_said(
+    exported: Callable[..., tuple[list[Row], str]], tmp_path: Path, options: tuple[str, ...], study: str, count: int, left: str
+) -> None:
+    rows, said = exported(*options)
+    assert [row["study"] for row in rows] == [study] * count
+    assert left in said
+    events = tmp_path / "out" / "events.jsonl"
+    skipped = [json.loads(line) for line in events.read_text().splitlines()] if events.exists() else []
+    assert [(each["study"], each["event"]) for each in skipped] == ([] if study == OTHERS else [(study, "skip")])
+    assert (", 1 without a verdict in events.jsonl" in said) == bool(skipped)
+    ranked, _ = exported(*options, form="arena-rank")
+    assert len(ranked) == count
+
+
+def test_a_title_that_two_studies_have_names_none(exported: Callable[..., tuple[list[Row], str]], tmp_path: Path) -> None:
+    Store(tmp_path / "votes.sqlite").name_study(OTHERS, "Whom do you trust?")
+    with pytest.raises(SystemExit, match="2 studies here are called 'Whom do you trust\\?'; give the hash of one"):
+        exported("--study", "Whom do you trust?")
+
+
+# What rows say
+
+
+def test_rows_say_how_each_side_was_written_and_what_its_result_was(store: Store) -> None:
+    row = leaving(store)[0]
+    assert row["schema_version"] == 6
+    expected = {
+        "decoding": "greedy", "beams": 1, "max_new_tokens": 300, "formatted": "SELECT 1", "error_kind": "", "truncated": False,
+        "columns": '[{"name": "n", "type": "INTEGER"}]', "preview": "[[1]]", "only_rows": -1, "repairs": "",
+    }  # fmt: skip
+    assert {name: row[f"{name}_a"] for name in expected} == expected
+    assert row["result_hash_a"] == row["result_hash_b"] == leaving(store)[1]["result_hash_a"] != ""
+
+
+def test_rows_name_tables_and_rows_apart_and_ask_in_no_model_s_own_words(store: Store, tmp_path: Path) -> None:
+    shop = database.catalogue(replace(load({}), data=tmp_path))["shop"]
+    known = exports.samples({"shop": shop})
+    example = next(each for each in shop.examples() if each.split == "arena")
+    kept(store, "now", content=shop.content, example_id=example.id, question=example.question)
+    kept(store, "before contents", content="", example_id=example.id, question=example.question)
+    kept(store, "typed now", content=shop.content, example_id="")
+    found = {row["id"]: row for row in exports.rows(store.votes(), "real", known)}
+    now = found["now"]
+    assert (now["ddl_hash"], now["data_hash"]) == (shop.ddl_hash, shop.data_hash)
+    assert len({now["ddl_hash"], now["data_hash"], now["db_content"]}) == 3
+    assert now["canonical_prompt"].startswith("CREATE TABLE ")
+    assert now["canonical_prompt"].endswith(f"\n\n-- {example.question}\n")
+    assert (found["before contents"]["ddl_hash"], found["before contents"]["canonical_prompt"]) == ("", "")
+    assert (found["typed now"]["ddl_hash"], found["typed now"]["canonical_prompt"]) == (shop.ddl_hash, "")
+
+
+def test_the_hash_of_tables_stays_when_rows_change(tmp_path: Path) -> None:
+    for name, rows in (("one", "id\n1\n"), ("two", "id\n2\n")):
+        (tmp_path / name / "data").mkdir(parents=True)
+        (tmp_path / name / "schema.sql").write_text("CREATE TABLE t (id INTEGER);")
+        (tmp_path / name / "data" / "t.csv").write_text(rows)
+    one, two = (database.Database(name, tmp_path / name, tmp_path) for name in ("one", "two"))
+    assert one.ddl_hash == two.ddl_hash != ""
+    assert one.data_hash != two.data_hash
+    assert one.content != two.content
 
 
 def test_nothing_to_export_is_said() -> None:

@@ -11,14 +11,19 @@ Row = Mapping[str, Any]
 SIDES = {"a": "the left side, A", "b": "the right side, B"}
 FIELDS = {
     "schema_version": "version of these fields",
-    "event_id": "number of the vote in its store",
-    "winner": "`model_a`, `model_b`, `tie` or `both_bad`",
+    "event": "what happened: `vote`; in the file of events `skip`, `cant_tell`, or `undo` of a vote that was taken back within a minute",
+    "event_id": "number of the event in its store",
+    "winner": "`model_a`, `model_b`, `tie` or `both_bad`; of an event that is no vote empty, which is no tie",
     "asks": "what was asked: `better`, or on two equal result tables `readability`, which says nothing of right answers",
-    "voted": "when the vote was cast, UTC",
-    "id": "the battle; it has one vote",
+    "voted": "when the vote was cast, or the other event happened, UTC",
+    "id": "the battle; it has one vote at most",
     "created": "when both results were delivered, UTC",
     "db": "the sample database",
     "db_content": "16 digits of a hash of its tables and rows; empty where it was not kept",
+    "ddl_hash": "16 digits of a hash of its tables alone; empty where that is not known",
+    "data_hash": "16 digits of a hash of its rows alone; empty where that is not known",
+    "canonical_prompt": "question and whole schema in no model's own form, the same for both sides; empty where question or schema is not "
+    "known. What each model read is in `prompt_a` and `prompt_b`",
     "question": "the question; empty where a visitor typed it and did not allow that its text is kept",
     "consent": "what the voter allowed: `votes` (no text of typed questions), `questions` (their text, too); empty: nobody asked",
     "consent_version": "version of the text that was agreed to; of a study, of its own text",
@@ -43,7 +48,7 @@ FIELDS = {
     "fix_side": "the side whose query the voter put right",
     "fix_sql": "the query that the voter put right and ran",
     "fix_rows": "its number of rows",
-    "dwell_seconds": "seconds from the delivery of both results to the vote",
+    "dwell_seconds": "seconds from the delivery of both results to the vote, or the other event",
     "prompt": "the exact text that a model reads",
     "chosen_": "the preferred query",
     "rejected": "the other query",
@@ -54,8 +59,22 @@ FIELDS = {
 }
 BY_SIDE = {
     "model": "the model", "revision": "revision of its weights", "precision": "what it ran as", "prompt": "the exact text that it read",
-    "prompt_hash": "16 digits of a hash of that", "raw": "its own words", "sql": "the query made of them", "outcome": "what became of it",
-    "message": "why it failed", "row_count": "rows of its result", "tokens": "tokens written", "seconds": "from question to result",
+    "prompt_hash": "16 digits of a hash of that", "raw": "its own words", "sql": "the query taken from them, which ran",
+    "outcome": "what became of it: `ok`, `empty` (no rows), `error`, `timeout`, `memory`, `refused` (by the sandbox), `cut` (by the token "
+    "cap) or `abstained`",
+    "message": "why it failed", "row_count": "rows of its result",
+    "decoding": "how it was written: `greedy` or `beams`; nothing is drawn, so there is no seed; empty: not kept",
+    "beams": "number of beams; 1 is greedy, 0 not kept", "max_new_tokens": "tokens that it was allowed; 0: not kept",
+    "repairs": "what was changed between its words and that query, with semicolons",
+    "formatted": "the query as the page shows it, both sides laid out alike",
+    "error_kind": "kind of an `error`: `syntax`, `catalog`, `type` or `other`", "truncated": "whether the result was cut; empty: not kept",
+    "columns": "JSON: name and type of each column of its result",
+    "result_hash": "16 digits of a hash of its result's rows in any order, columns in theirs without names, fractions to nine digits; "
+    "empty where there is no result, not all of it, or it was not kept",
+    "preview": "JSON: the first five rows at most of its result, cells cut to 80 characters",
+    "only_rows": "rows that the other side's result lacks (of both 0: the same rows; of one 0: the other's rows hold all of this one's); "
+    "-1: not compared, or not kept",
+ "tokens": "tokens written", "seconds": "from question to result",
     "gold": "what the benchmark says of its answer by strict execution match, `right` or `wrong`; empty: no gold answer, or not compared",
     "gold_reason": "why, in the benchmark's words",
     "correct": "whether the voter says it is right; empty: not said", "reasons": "what the voter says is wrong, with commas",
@@ -74,16 +93,21 @@ class About:
     found: Sequence[Row]
     shaped: Sequence[Row]
     licences: Mapping[str, str]
+    events_file: str = ""
+    events: Sequence[Row] = ()
+    """Whole rows of what ended without a verdict; empty for a format that has none."""
 
 
 def text(about: About) -> str:
     """The card as Markdown with the hub's front matter."""
     front = [
         "---", f"pretty_name: Votes of NL2SQL Arena ({about.profile})", "license: other", "language: en",
-        "tags:", "- text-to-sql", "- human-preference", "configs:", "- config_name: default", f"  data_files: {about.file}", "---", "",
+        "tags:", "- text-to-sql", "- human-preference", "configs:", "- config_name: default", f"  data_files: {about.file}",
+        *(["- config_name: events", f"  data_files: {about.events_file}"] if about.events else []), "---", "",
     ]  # fmt: skip
     parts = {
         "## Counts": _counts(about.found),
+        **({"## Events": _events(about)} if about.events_file else {}),
         "## What was left out": _left_out(about),
         "## Fields": [f"- `{name}`: {described(name, about.form)}" for name in about.shaped[0]],
         "## Where it comes from": _origin(about.found),
@@ -123,16 +147,36 @@ def _counts(found: Sequence[Row]) -> list[str]:
     ]
 
 
+def _events(about: About) -> list[str]:
+    if not about.events:
+        return ["No battle was skipped, left as undecidable, or taken back; there is no file of events."]
+    return [
+        f"`{about.events_file}` (configuration `events`) has the same fields for what ended without a verdict: "
+        f"{_counted(row['event'] for row in about.events)}. These are no votes and never ties: their `winner` is empty, and of a vote "
+        "that was taken back what it had said is not told. Both files together are all that ended a battle; `event` tells which is which.",
+    ]
+
+
 def _left_out(about: About) -> list[str]:
     flagged = "left out" if about.filtered else "kept"
     told = [
-        f"- Flagged votes were {flagged}. Votes that were taken back, and skipped battles, are not in it.",
+        f"- Flagged votes were {flagged}.",
+        "- Votes outside of this study." if any(row["study"] for row in about.found) else "- Votes of studies, each a data set of its own.",
+        *(
+            []
+            if about.events_file
+            else ["- Votes that were taken back, and battles that were skipped or undecidable to the voter: none of them is a tie."]
+        ),
         "- Votes on every database that is not one of the arena's samples, told by its content and not by its name.",
         "- All text about questions that visitors typed, unless the voter allowed it; voters' comments unless they were asked for.",
-        "- Result tables: queries and databases give them anew.",
+        "- Result tables beyond their first rows: queries and databases give them anew.",
     ]
     if about.form == "arena-rank":
-        return [*told, "- Votes with the names in sight, votes on readability, and repeated battles."]
+        return [
+            *told,
+            "- Votes with the names in sight, votes on readability, and repeated battles.",
+            "- `tie` and `both_bad` are verdicts of their own here; arena-rank's loader counts either as half a win for each side.",
+        ]
     if about.form not in ("dpo", "kto"):
         return told
     dpo = "Ties, and votes for a query that failed, make no pair."

@@ -1,5 +1,8 @@
 """Votes as data sets: whole rows, TRL's preference sets, arena-rank's columns, each with a card that says what is in it and what is not.
 
+Beside whole rows lie, in a file of their own with the same fields, the battles that ended without a verdict: no consumer's format has them,
+and none can count them as ties. Public votes and those of each study are data sets of their own.
+
 Nothing of a database that is not one of the arena's samples is written; a database is told by its content, since one of a visitor's own
 may have a sample's name. Of a question that a visitor typed only the verdict is: neither its text nor the queries, prompts and messages
 made from it, unless the voter allowed that (`consent`). A voter's id is exchanged for its hash, since whoever knows the id may have the
@@ -20,6 +23,7 @@ from typing import Any
 from nl2sql_arena.database import Database
 from nl2sql_arena.difficulty import features, level
 from nl2sql_arena.errors import BadInput
+from nl2sql_arena.prompts import canonical
 from nl2sql_arena.types import Example
 from nl2sql_arena.votes import card
 from nl2sql_arena.votes.ballots import CONTROL
@@ -29,12 +33,16 @@ from nl2sql_arena.votes.reading import model
 from nl2sql_arena.votes.tables import BETTER
 
 Row = dict[str, Any]
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 MEASURED = ("dev", "test")
 GOOD = ("ok", "empty")
 TYPED_TOO: Tier = "questions"
 """What a voter must have allowed for the text of a typed question to leave."""
-TEXTS = tuple(f"{name}_{side}" for name in ("prompt", "raw", "sql", "message") for side in "ab")
+OF_A_SIDE = ("prompt", "raw", "sql", "formatted", "repairs", "message", "columns", "result_hash", "preview")
+TEXTS = tuple(f"{name}_{side}" for name in OF_A_SIDE for side in "ab")
+"""What a side made of a question, which says something about that."""
+EVENTS, VOTE = "events", "vote"
+"""The name of the file of what ended without a verdict; and what `event` says of a vote."""
 LISTED = ("flags", "reasons_a", "reasons_b")
 """Fields of several words, written with commas."""
 UNTOLD = {f"{name}_{side}": "" for side in "ab" for name in ("gold", "gold_reason")}
@@ -48,6 +56,7 @@ class Samples:
     contents: Mapping[str, str]
     questions: Mapping[tuple[str, str], str]
     examples: Mapping[tuple[str, str], Example] = field(default_factory=dict)
+    databases: Mapping[str, Database] = field(default_factory=dict)
 
     def hold(self, vote: Mapping[str, Any]) -> bool:
         """Whether a vote is on one of them. Battles of before contents were kept are known by their example question, word for word."""
@@ -64,6 +73,14 @@ class Samples:
         hard, found = _hardness(known.gold_sql[0]) if known.gold_sql else ("unanswerable", "")
         return {"level": hard, "features": found, "category": known.category}
 
+    def asked_of(self, vote: Mapping[str, Any]) -> Row:
+        """Hashes of tables and rows apart, and the question as no model's own prompt; empty where the database as it was is not at hand."""
+        database = self.databases.get(vote["db"])
+        if database is None or not vote["db_content"] or database.content != vote["db_content"]:
+            return {"ddl_hash": "", "data_hash": "", "canonical_prompt": ""}
+        prompt = canonical(vote["question"], database.schema()) if vote["question"] else ""
+        return {"ddl_hash": database.ddl_hash, "data_hash": database.data_hash, "canonical_prompt": prompt}
+
 
 @cache
 def _hardness(gold: str) -> tuple[str, str]:
@@ -74,21 +91,24 @@ def samples(databases: Mapping[str, Database]) -> Samples:
     """Of the databases that ship, as `database.catalogue` lists them. Raises BadDatabase."""
     examples = {(name, each.id): each for name, database in databases.items() for each in database.examples()}
     contents = {name: database.content for name, database in databases.items()}
-    return Samples(contents, {key: each.question for key, each in examples.items()}, examples)
+    return Samples(contents, {key: each.question for key, each in examples.items()}, examples, databases)
 
 
 def rows(votes: Iterable[Mapping[str, Any]], profile: str, known: Samples, comments: bool = False) -> list[Row]:
-    """The votes of one profile as they may leave: on the samples only, typed questions with text only by consent, comments if wanted."""
+    """The votes of one profile as they may leave: on the samples only, typed questions with text only by consent, comments if wanted.
+
+    Takes `Store.unvoted`, too. Raises BadDatabase.
+    """
     found = []
     for vote in votes:
         if vote["profile"] != profile or not known.hold(vote):
             continue
-        told = {**UNTOLD, **vote, **known.hardness(vote)}
+        told = {**UNTOLD, **vote, **known.hardness(vote), **known.asked_of(vote), "winner": vote["winner"] or ""}
         row = {"schema_version": SCHEMA_VERSION} | {name: value for name, value in told.items() if card.is_described(name)}
         row |= {name: ",".join(vote[name]) for name in LISTED}
         row |= {"voter": pseudonym(vote["voter"]), "dwell_seconds": round(seconds_between(vote["created"], vote["voted"]), 3)}
         if not vote["example_id"] and vote["consent"] != TYPED_TOO:
-            row |= dict.fromkeys(("question", "comment", "fix_sql", *TEXTS), "")
+            row |= dict.fromkeys(("question", "canonical_prompt", "comment", "fix_sql", *TEXTS), "")
         if not comments:
             row["comment"] = ""
         found.append(row)
@@ -144,7 +164,7 @@ def arena_rank(found: Iterable[Row]) -> list[Row]:
             "model_a": model(row, "a"), "model_b": model(row, "b"), "winner": row["winner"], "judge": row["voter"], "tstamp": row["voted"],
         }
         for row in found
-        if row["blind"] and row["asks"] == BETTER and row["chosen"] != CONTROL
+        if row["event"] == VOTE and row["blind"] and row["asks"] == BETTER and row["chosen"] != CONTROL
     ]  # fmt: skip
 
 
@@ -153,7 +173,13 @@ def _trainable(found: Iterable[Row]) -> list[Row]:
     better.
     """
     return [
-        row for row in found if row["example_id"] and row["split"] not in MEASURED and row["asks"] == BETTER and row["chosen"] != CONTROL
+        row
+        for row in found
+        if row["event"] == VOTE
+        and row["example_id"]
+        and row["split"] not in MEASURED
+        and row["asks"] == BETTER
+        and row["chosen"] != CONTROL
     ]
 
 
@@ -215,33 +241,54 @@ class Export:
     content: bytes
     card: str
     count: int
+    events_name: str = ""
+    events: bytes = b""
+    """A second file with what ended without a verdict; of a format that has none no name, and no content where nothing did."""
 
 
-def export(found: Sequence[Row], form: str, profile: str, filtered: bool, licences: Mapping[str, str]) -> Export:
-    """The rows of one profile in a format. Raises BadInput when nothing is left."""
+def export(
+    found: Sequence[Row], form: str, profile: str, filtered: bool, licences: Mapping[str, str], events: Sequence[Row] = ()
+) -> Export:
+    """The rows of one profile in a format; `events` are what ended without a verdict, and go with whole rows alone.
+
+    Raises BadInput when nothing is left, and for votes of a study among others.
+    """
     kind = FORMATS[form]
+    if len({row["study"] for row in (*found, *events)}) > 1:
+        raise BadInput("Votes of a study are never in one file with public ones or those of another study; choose one of them.")
+    beside = events if kind.is_whole else ()
     shaped = kind.shape(found)
     if not shaped:
         raise BadInput(f"No vote of the {profile} models is left for {form}; `votes list` shows all.")
-    text = card.text(card.About(form, kind.file, profile, filtered, found, shaped, licences))
-    return Export(kind.file, kind.write(shaped), text, len(shaped))
+    events_name = f"{EVENTS}.{form}" if kind.is_whole else ""
+    text = card.text(card.About(form, kind.file, profile, filtered, found, shaped, licences, events_name, beside))
+    return Export(kind.file, kind.write(shaped), text, len(shaped), events_name, kind.write(beside) if beside else b"")
 
 
 def write(made: Export, out: Path) -> Path:
-    """The file and its card in `out`. Returns the file. Raises BadInput where that cannot be written."""
+    """The file, its card and, where there are events, their file in `out`. Returns the first.
+
+    Raises BadInput where that cannot be written.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / made.name).write_bytes(made.content)
         (out / "README.md").write_text(made.card, encoding="utf-8")
+        if made.events:
+            (out / made.events_name).write_bytes(made.events)
+        elif made.events_name:  # of an earlier export to this folder
+            (out / made.events_name).unlink(missing_ok=True)
     except OSError as problem:
         raise BadInput(f"{out} cannot be written ({problem.strerror}); name another folder after --out.") from problem
     return out / made.name
 
 
 def zipped(made: Export) -> bytes:
-    """The file and its card in one archive."""
+    """The file, its card and, where there are events, their file in one archive."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(made.name, made.content)
         archive.writestr("README.md", made.card)
+        if made.events:
+            archive.writestr(made.events_name, made.events)
     return out.getvalue()

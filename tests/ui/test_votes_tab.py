@@ -20,12 +20,12 @@ from nl2sql_arena import settings
 from nl2sql_arena.arena import Ask
 from nl2sql_arena.benchmark import runs
 from nl2sql_arena.services import Profile, Services, open_services
-from nl2sql_arena.types import Example
+from nl2sql_arena.types import Battle, Example
 from nl2sql_arena.ui.sessions import Round, Sessions
 from nl2sql_arena.ui.votes.tab import ALL, UNFLAGGED, VotesTab
 from nl2sql_arena.votes import Store
 from tests.scripted_model import write_scripted
-from tests.simulated_votes import Said, fill, kept_run
+from tests.simulated_votes import Said, answer, fill, kept_run
 from tests.ui.script import SAMPLE_DBS
 
 OWL, ELK, YAK = ("owl", "r1"), ("elk", "r2"), ("yak", "r3")
@@ -271,6 +271,28 @@ def test_a_download_keeps_quiet_about_the_open_battle_s_question(opened: Any, ex
     assert "left out until you have voted" in update[tab.saving.told]
 
 
+def test_a_download_has_skipped_battles_in_a_file_of_their_own_but_none_on_the_open_battle_s_question(
+    opened: Any, examples: Sequence[Example]
+) -> None:
+    tab = opened([said(each, "model_a") for each in examples[:2]])
+    store = tab.services.store
+    vote = store.votes()[0]
+    for number, example in enumerate(examples[:3]):
+        sides = (answer(name, "SELECT 1", example) for name in ("owl", "elk"))
+        skipped = Battle(f"skipped {number}", example.question, "shop", example.id, "arena", True, "real", *sides)
+        token = store.add_battle(skipped, "bob", "random", ("r", "r"), "different", vote["db_content"])
+        store.pass_over(skipped.id, "skip", "bob", token)
+    session = tab.sessions.of("a page")
+    session.round.ask = Ask(examples[0].question, "shop", ("owl", "elk"), blind=True, voter="ann", example=examples[0])
+    files = unpacked(tab.saving.on_save("jsonl", "real", "", False, session), tab)
+    assert [(each["example_id"], each["winner"]) for each in map(json.loads, files["events.jsonl"].splitlines())] == [
+        (examples[1].id, ""), (examples[2].id, "")
+    ]  # fmt: skip
+    assert [json.loads(line)["event"] for line in files["votes.jsonl"].splitlines()] == ["vote"]
+    assert "skip 2. These are no votes and never ties" in files["README.md"]
+    assert list(unpacked(tab.saving.on_save("kto", "real", "", False, session), tab)) == ["kto.jsonl", "README.md"]
+
+
 TRUST, OTHER = "7" * 64, "8" * 64
 """Hashes of two studies."""
 
@@ -324,11 +346,15 @@ def test_what_gold_answers_say_is_of_public_votes_or_of_one_study(studied: Votes
 
 def test_a_download_is_of_public_votes_or_of_one_study(studied: VotesTab) -> None:
     session = studied.sessions.of("a page")
-    for key, name, count_of in ((None, "votes", {"": 3}), (f"real/blind/{TRUST}", "votes-study-77777777", {TRUST: 9})):
+    for key, name, count_of, left in (
+        (None, "votes", {"": 3}, "Left out: 10 votes of studies, which are files of their own."),
+        (f"real/blind/{TRUST}", "votes-study-77777777", {TRUST: 9}, "Left out: 4 votes outside of this study"),
+    ):
         update = studied.saving.on_save("jsonl", *studied._exported(key), False, session)
         assert update[studied.saving.file]["name"] == f"{name}-real-jsonl.zip"
         found = [json.loads(line)["study"] for line in unpacked(update, studied)["votes.jsonl"].splitlines()]
         assert Counter(found) == count_of
+        assert left in update[studied.saving.told]
     update = studied.saving.on_save("arena-rank", *studied._exported(None), False, session)
     assert len(unpacked(update, studied)["arena_rank.csv"].splitlines()) == 1 + 3
 

@@ -68,17 +68,24 @@ class Saving:
         services = self.services
         try:
             known = exports.samples(database.catalogue(services.settings))
-            votes = [vote for vote in services.store.votes(is_filtered) if (vote["study"], vote["profile"]) == (study, profile)]
+            of_kind = [vote for vote in services.store.votes(is_filtered) if vote["profile"] == profile]
+            votes = [vote for vote in of_kind if vote["study"] == study]
             told = [vote for vote in votes if not session.is_undecided(_asked(vote))]
             hidden = len(votes) - len(told)
+            others = [each for each in services.store.unvoted(is_filtered) if (each["study"], each["profile"]) == (study, profile)]
+            others = [each for each in others if not session.is_undecided(_asked(each))]
             if exports.FORMATS[form].is_whole:
-                told = self.reader.with_gold(told)
+                told, others = self.reader.with_gold(told), self.reader.with_gold(others)
             licences = {name: card.licence for name, card in services.cards.items()}
-            made = exports.export(exports.rows(told, profile, known), form, profile, is_filtered, licences)
+            found, events = (exports.rows(some, profile, known) for some in (told, others))
+            made = exports.export(found, form, profile, is_filtered, licences, events)
             content = exports.zipped(made)
         except ArenaError as problem:
             return {self.file: {}, self.told: render.note(str(problem), "bad")}
         held = " Votes on the question of your open battle are left out until you have voted." if hidden else ""
+        if elsewhere := len(of_kind) - len(votes):
+            where = "outside of this study" if study else "of studies"
+            held += f" Left out: {elsewhere:,} {'vote' if elsewhere == 1 else 'votes'} {where}, which are files of their own."
         of_study = f"-study-{study[:SHORT]}" if study else ""
         name = f"votes{of_study}-{profile}-{form}{'-filtered' if is_filtered else ''}.zip"
         file = {"name": name, "type": "application/zip", "text": base64.b64encode(content).decode()}
