@@ -3,17 +3,22 @@
 import re
 import sqlite3
 from contextlib import closing
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
-from nl2sql_arena.ui.study import DONE, FULL, PASSED, UNDONE
+from nl2sql_arena.services import Profile
+from nl2sql_arena.ui.sessions import Sessions
+from nl2sql_arena.ui.sides import STOPPED
+from nl2sql_arena.ui.study import DONE, FULL, PASSED, UNDONE, StudyTab
 from nl2sql_arena.ui.study_progress import REFUSED
 from nl2sql_arena.votes import Store, study
 from nl2sql_arena.votes.exports import pseudonym
 from tests.ui.conftest import Server
 from tests.ui.looks import READABLE, UNNAMED, overflow
 from tests.ui.raw_page import RawPage
-from tests.ui.script import PAIR, PLAIN, ROWS, SAME, TITLES
+from tests.ui.script import BROKEN, LONG, PAIR, PLAIN, ROWS, SAME, TITLES
 
 SECRET = "the researcher's own secret"
 NAMES = re.compile("|".join((*PAIR, *TITLES.values())))
@@ -85,6 +90,20 @@ def small(tmp_path, monkeypatch):
     running = started(tmp_path / "data", monkeypatch, text)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def auditing(tmp_path_factory, codes):
+    """A study of four questions, of which one comes again; after each vote it is asked which model A was."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        text = TEXT.replace("CODES", ", ".join(f'"{next(codes)}"' for _ in range(5)))
+        text = text.replace("audit_share = 0", "audit_share = 1\ncontrol_share = 0.25")
+        text = text.replace("votes_per_voter = 2", "votes_per_voter = 4").replace("votes_per_question = 2", "votes_per_question = 99")
+        text += f'\n[[questions]]\ndb = "shop"\nid = "own-long"\nquestion = "{LONG}"\n'
+        running = started(tmp_path_factory.mktemp("audit") / "data", monkeypatch, text)
+        running.codes = iter(re.findall(r"CODE-\d+", text))
+        yield running
+        running.stop()
 
 
 class Page(RawPage):
@@ -249,6 +268,65 @@ def test_only_the_secret_shows_the_progress(roomy, codes):
     assert SECRET not in roomy.log.read_text()
     page.click("study-refresh")
     assert "of 297 votes" in page.shown["study-progress"]
+
+
+def test_one_question_comes_again_with_sides_exchanged_and_it_is_asked_who_a_was_but_never_told(auditing):
+    page, asked = Page(auditing.url).begin(next(auditing.codes)), []
+    for number in range(1, 6):
+        assert f"Question {number} of 5" in page.shown["study-head"]
+        asked.append(page.asked())
+        page.vote("model_a" if number < 5 else "model_b")
+        assert page.shown["guess-box"]["visible"] is (number < 5), "not where the question was judged before"
+        if number < 5:
+            assert page.shown["study-next-row"]["visible"] is False
+            assert [page.shown[f"guess-{n}"]["value"] for n in (1, 2)] == sorted(TITLES.values()), "in an order that says nothing"
+            page.click("guess-none" if number == 4 else "guess-1")
+            said = f" You took A for {min(TITLES.values())}." if number < 4 else ""
+            assert page.shown["told"].endswith(f"Recorded: A {'reads' if asked[-1] == SAME else 'is'} better.{said}</p>")
+        assert page.shown["study-next-row"]["visible"]
+        page.click("study-next")
+    assert asked[4] == asked[0], "the only one that lies far enough back"
+    assert "You have given 5 votes." in page.shown["study-thanks"]["value"]
+    assert not re.search("and so it was|which was B", page.seen)
+    battles = kept_of(auditing, page)
+    assert [row["chosen"] for row in battles] == ["study"] * 4 + ["control"]
+    assert (battles[4]["model_a"], battles[4]["model_b"]) == (battles[0]["model_b"], battles[0]["model_a"])
+    guesses = [event["note"] for event in kept_of(auditing, page, "events") if event["kind"] == "guess"]
+    right = sum(f'"{row["model_a"]}"' in note for row, note in zip(battles, guesses, strict=False))
+    page.values["study-secret"] = SECRET
+    page.click("study-show")
+    shown = re.sub(r"<[^>]+>", " ", page.shown["study-progress"])
+    assert "The same verdict on 100% (0% to 100%) of 1 question that came again with sides exchanged, to 1 voter" in shown
+    assert re.search(rf"A was named rightly in {right / 3:.0%} \(\d+% to \d+%\) of 3 guesses \(a coin: 50%\); 1 had no idea", shown)
+    assert "4 of 396 votes" in shown, "the control is none of them"
+    assert "1 of 1" in shown
+
+
+def test_of_a_battle_whose_page_is_closed_half_way_no_answer_leaves(services, monkeypatch):
+    found = study.read(TEXT.replace("CODES", '"CODE-000001"').replace(PLAIN, BROKEN))
+    request, sessions = SimpleNamespace(session_hash="a page"), Sessions()
+    with gr.Blocks():
+        opened = study.opened(found, services.databases, services.cards)
+        tab = StudyTab(services, Profile("real", PAIR, PAIR, "here"), sessions, opened, 1)
+    tab.on_begin("CODE-000001", None, request)
+    asked = sessions.of("a page").round
+    backend = services.engine.backend(asked.ask.models[1])
+    write = backend.generate
+
+    def closing(requests, *others):
+        sessions.of("a page").close()
+        yield from write(requests, *others)
+
+    monkeypatch.setattr(backend, "generate", closing)
+    assert tab.on_ask(request) == ("", "")
+    shown = tab.on_results(request)
+    assert STOPPED in shown[tab.status]
+    assert shown[tab.results] == gr.update(visible=False)
+    assert asked.battle is None
+    assert services.store.of_study(found.hash) == []
+    monkeypatch.undo()
+    tab.on_next({"secret": "x" * 40, "code": "CODE-000001", "study": found.hash}, request)
+    assert all(tab.on_ask(request)), "it is asked again"
 
 
 def test_a_study_ends_for_everybody_when_its_target_is_reached(small):
