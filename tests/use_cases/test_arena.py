@@ -1,5 +1,6 @@
 """One battle: two answers, sides shuffled on the server, one vote that is kept."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -220,6 +221,42 @@ def test_of_a_database_that_is_no_sample_by_content_nothing_but_hashes_is_kept(
     kept = services.store.battle(battle.id) or {}
     assert (kept["db"], kept["question"], kept["example_id"], kept["sql_a"], kept["row_count_a"]) == (OWN, "", "", "", -1)
     assert kept["db_content"] == "0123456789abcdef"
+    of_results = {
+        name: kept[f"{name}_a"] for name in ("columns", "result_hash", "preview", "formatted", "error_kind", "truncated", "only_rows")
+    }
+    assert of_results == {
+        "columns": "", "result_hash": "", "preview": "", "formatted": "", "error_kind": "", "truncated": None, "only_rows": -1,
+    }  # fmt: skip
+
+
+def kept_with(services: Services, battle: Battle) -> dict[str, Any]:
+    """The row of a battle under a name that is not taken."""
+    named = replace(battle, id=f"kept {len(services.store.battle_ids())}")
+    arena.keep(services, named, "visitor", Consent("questions"))
+    return services.store.battle(named.id) or {}
+
+
+def test_a_kept_battle_says_what_each_result_was_and_what_the_other_lacks(services: Services, profile: Profile) -> None:
+    battle = fight(services, profile)
+    kept = kept_with(services, battle)
+    assert (kept["decoding_a"], kept["beams_a"]) == ("greedy", 1)
+    assert kept["max_new_tokens_a"] == services.cards["left"].generation.max_new_tokens
+    assert kept["formatted_a"] == battle.a.prepared.formatted != battle.a.prepared.sql
+    assert kept["result_hash_a"] == kept["result_hash_b"] != ""
+    assert (kept["only_rows_a"], kept["only_rows_b"], kept["difference"]) == (0, 0, "same")
+    assert [each["type"] for each in json.loads(kept["columns_a"])] == ["BIGINT"]
+    assert json.loads(kept["preview_a"]) == [list(row) for row in battle.a.execution.rows]
+    more = replace(battle, a=with_table(battle.a, (1,), (2,), (3,)), b=with_table(battle.b, (3,), (1,)))
+    kept = kept_with(services, more)
+    assert (kept["only_rows_a"], kept["only_rows_b"], kept["difference"]) == (1, 0, "different"), "A has all that B has and more"
+    assert kept["result_hash_a"] != kept["result_hash_b"]
+    turned = replace(battle, a=with_table(battle.a, (1,), (3,)), b=with_table(battle.b, (3,), (1,)))
+    assert len({kept_with(services, turned)[f"result_hash_{side}"] for side in "ab"}) == 1
+    failed = kept_with(services, fight(services, profile, "Use a table that is missing"))
+    assert (failed["outcome_a"], failed["error_kind_a"], failed["result_hash_a"]) == ("error", "catalog", "")
+    assert (failed["columns_a"], failed["only_rows_a"]) == ("", -1)
+    mended = kept_with(services, fight(services, profile, "Explain it at length"))
+    assert "words before the query removed; " in mended["repairs_a"]
 
 
 def test_an_offer_is_heeded_for_its_own_question_and_a_control_has_its_sides_exchanged(services: Services, profile: Profile) -> None:
