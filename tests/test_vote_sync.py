@@ -3,6 +3,7 @@
 The hub is a stand-in behind a real port; huggingface_hub is what is installed.
 """
 
+import json
 import os
 import random
 import shutil
@@ -113,6 +114,38 @@ def test_an_empty_machine_gets_everything_back_in_its_order_and_twice_is_once(hu
     assert three.store.events() == two.store.events()
     assert three.sync.gained.events == 0
     assert len(hub.rows) == len({str(row) for row in hub.rows}), "nothing was sent twice"
+
+
+def test_the_title_of_a_study_is_synced_and_back_on_an_empty_machine(hub: Hub, machine: Callable[..., Machine]) -> None:
+    one, trust, later = machine(), "7" * 64, "8" * 64
+    one.store.name_study(trust, "Wem <traut> man?")  # before anything was synced, as on a machine that gets its dataset later
+    one.sync.start()
+    assert one.sync.flush(20)
+    one.store.name_study(later, "Opened while the app runs")
+    one.store.name_study(later, "Opened while the app runs")
+    assert one.sync.close(20)
+    titles = {trust: "Wem <traut> man?", later: "Opened while the app runs"}
+    assert [row["row"]["title"] for row in hub.rows] == [*titles.values()], "each once"
+    two = machine()
+    two.sync.start()
+    assert two.store.study_titles() == titles
+    assert two.sync.close(20)
+    assert len(hub.rows) == 2
+    assert two.store._key != one.store._key, "of what is kept beside votes only titles leave"
+    assert one.store._key not in hub.history
+
+
+def test_a_title_that_is_none_is_left_out_and_changes_nothing_else(hub: Hub, machine: Callable[..., Machine]) -> None:
+    rows = ({"study": "7" * 64, "title": 7}, {"title": "of nothing"}, {"study": "8" * 64, "title": "Good"})
+    lines = [json.dumps({"format": 1, "table": table, "row": row}) for table in ("titles", "kept") for row in rows]
+    lines.append(json.dumps({"format": 1, "table": "kept", "row": {"name": "signing_key", "value": "stolen"}}))
+    hub.add("of another", {**hub.files, "segments/another.jsonl": "\n".join(lines).encode()})
+    one = machine()
+    key = one.store._key
+    one.sync.start()
+    assert one.store.study_titles() == {"8" * 64: "Good"}
+    assert one.sync.unread == 6
+    assert Store(one.folder / "votes.sqlite")._key == key
 
 
 def test_votes_of_several_boots_come_together(hub: Hub, machine: Callable[..., Machine]) -> None:

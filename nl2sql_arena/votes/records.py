@@ -1,39 +1,44 @@
 """Rows of the store on their way to a copy of it and back: what a segment holds, line by line.
 
 A record's key follows from its content, so that reading it back twice, or from two segments, adds nothing twice. The store's own number
-of an event is no part of it: another machine counts anew. The signing key is never a record.
+of an event is no part of it: another machine counts anew. The title of a study is a record under a name of its own, which stands where
+others have the id of their battle. The signing key is never a record.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from nl2sql_arena.votes.tables import BATTLES, EVENTS, TOMBSTONES, now
+from nl2sql_arena.votes.tables import BATTLES, EVENTS, KEPT, STUDY_TITLE, TOMBSTONES, now
 from nl2sql_arena.votes.voters import MARK, mark
 
 FORMAT = 1
 AT_ONCE = 500
 """Battles that are read or written in one statement."""
-Table = Literal["battles", "events", "tombstones"]
-TABLES: dict[str, sa.Table] = {"battles": BATTLES, "events": EVENTS, "tombstones": TOMBSTONES}
+Table = Literal["battles", "events", "tombstones", "titles"]
+TABLES: tuple[Table, ...] = get_args(Table)
 TELLING = ("battle_id", "kind", "created", "winner", "flag", "note")
 """The fields that tell an event from every other."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One row of one table. A tombstone says that its battle was erased or, as a `voters.mark`, all that a voter leaves anywhere."""
+    """One row of one table. A tombstone says that its battle was erased or, as a `voters.mark`, all that a voter leaves anywhere. A title
+    has a study's hash (`study`) and its `title`.
+    """
 
     table: Table
     row: Mapping[str, Any]
 
     @property
     def battle_id(self) -> str:
+        if self.table == "titles":
+            return title_name(self.row["study"])
         return str(self.row["id" if self.table == "battles" else "battle_id"])
 
     @property
@@ -62,6 +67,11 @@ class Restored:
         return Restored(battles, events, erased, self.orphans + more.orphans, self.marked + more.marked)
 
 
+def title_name(study: str) -> str:
+    """Where the title of a study (its hash) is kept."""
+    return f"{STUDY_TITLE}{study}"
+
+
 def written(records: Iterable[Record]) -> bytes:
     """JSON Lines, UTF-8."""
     return b"".join(
@@ -80,20 +90,22 @@ def _record(line: bytes) -> Record | None:
     try:
         said = json.loads(line)
         record = Record(said["table"], said["row"])
-        is_whole = said["table"] in TABLES and record.battle_id and record.key
+        is_whole = said["table"] in TABLES and bool(record.battle_id and record.key)
+        is_whole = is_whole and (record.table != "titles" or isinstance(record.row["title"], str))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return record if is_whole else None
 
 
 def ids(connection: sa.Connection) -> list[str]:
-    """Every battle that is or was here, the oldest first, then the erased."""
+    """Every battle that is or was here, the oldest first, then the erased, then the titles of studies."""
     here = connection.execute(sa.select(BATTLES.c.id).order_by(BATTLES.c.created)).scalars()
-    return [*here, *connection.execute(sa.select(TOMBSTONES.c.battle_id)).scalars()]
+    titles = sa.select(KEPT.c.name).where(KEPT.c.name.startswith(STUDY_TITLE, autoescape=True))
+    return [*here, *connection.execute(sa.select(TOMBSTONES.c.battle_id)).scalars(), *connection.execute(titles).scalars()]
 
 
 def taken(connection: sa.Connection, battles: Sequence[str]) -> list[Record]:
-    """All that is known of some battles, in the order in which it happened."""
+    """All that is known of some battles, in the order in which it happened, and titles of studies by their names."""
     found = []
     for some in _chunks(battles):
         found += [Record("battles", dict(row)) for row in _rows(connection, BATTLES.select().where(BATTLES.c.id.in_(some)))]
@@ -101,6 +113,10 @@ def taken(connection: sa.Connection, battles: Sequence[str]) -> list[Record]:
         found += [Record("events", {name: value for name, value in row.items() if name != "id"}) for row in _rows(connection, events)]
         erased = TOMBSTONES.select().where(TOMBSTONES.c.battle_id.in_(some))
         found += [Record("tombstones", dict(row)) for row in _rows(connection, erased)]
+        titled = KEPT.select().where(KEPT.c.name.in_([name for name in some if name.startswith(STUDY_TITLE)]))
+        found += [
+            Record("titles", {"study": row["name"].removeprefix(STUDY_TITLE), "title": row["value"]}) for row in _rows(connection, titled)
+        ]
     return found
 
 
@@ -109,6 +125,8 @@ def put_back(connection: sa.Connection, records: Iterable[Record]) -> Restored:
     sorts: dict[str, dict[str, Record]] = {name: {} for name in TABLES}
     for record in records:
         sorts[record.table].setdefault(record.key, record)
+    for record in sorts["titles"].values():
+        name_study(connection, record.row["study"], record.row["title"])
     erased = _bury(connection, list(sorts["tombstones"].values()))
     marked = _marked(connection, [*sorts["battles"].values(), *sorts["events"].values()])
     erased += _bury(connection, [Record("tombstones", {"battle_id": name, "erased": now()}) for name in marked])
@@ -123,6 +141,12 @@ def put_back(connection: sa.Connection, records: Iterable[Record]) -> Restored:
     fitting.sort(key=lambda record: str(record.row.get("created", "")))  # stable: within a moment as they were written
     added_events = _insert(connection, EVENTS, fitting)
     return Restored(added_battles, added_events, erased, len(events) - len(fitting), marked)
+
+
+def name_study(connection: sa.Connection, study: str, title: str) -> None:
+    """Keep the title of a study (its hash), inside the caller's transaction; one that is known stays."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(insert(KEPT).values(name=title_name(study), value=title).on_conflict_do_nothing())
 
 
 def _marked(connection: sa.Connection, coming: Iterable[Record]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from nl2sql_arena.votes.consent import UNKNOWN_ROWS, Consent, Kept, digest_of, r
 from nl2sql_arena.votes.details import NOTHING, Detail, Fix, Note, checked, standing, written
 from nl2sql_arena.votes.flags import flags, seconds_between
 from nl2sql_arena.votes.guessing import ASKED, GUESS, guessed, outcome
-from nl2sql_arena.votes.records import Record, Restored, ids, put_back, taken
+from nl2sql_arena.votes.records import Record, Restored, ids, name_study, put_back, taken, title_name
 from nl2sql_arena.votes.results import columns, preview, result_hash
 from nl2sql_arena.votes.study import Seat
 from nl2sql_arena.votes.tables import (
@@ -38,6 +38,7 @@ from nl2sql_arena.votes.tables import (
     SIDES,
     SIGNING_KEY,
     STUDY_LOCK,
+    STUDY_TITLE,
     TOMBSTONES,
     migrate,
     now,
@@ -51,7 +52,6 @@ WITHOUT_VERDICT = ("skip", "cant_tell")
 NOTES = ("detail", "fix")
 MOST_NOTES = 20
 COPIED = ("blind", "split", "chosen", "profile", "model_a", "model_b", "revision_a", "revision_b", "consent", "consent_version", "study")
-STUDY_TITLE = "study_title "
 SEEN_WITH = (
     EVENTS.c.id.label("event_id"), EVENTS.c.kind.label("event"), EVENTS.c.asks, EVENTS.c.created.label("voted"),
     EVENTS.c.prompt_hash_a, EVENTS.c.prompt_hash_b, BATTLES,
@@ -263,13 +263,13 @@ class Store:
         return [row | {"kind": "undo"} if row["id"] in undone else row for row in found]
 
     def name_study(self, study: str, title: str) -> None:
-        """Remember the title of a study (its hash), so that its votes can be called by it. It stays on this machine. Raises StoreError."""
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        """Remember the title of a study (its hash), so that its votes can be called by it. Raises StoreError."""
         with self._writing() as connection:
-            connection.execute(insert(KEPT).values(name=f"{STUDY_TITLE}{study}", value=title).on_conflict_do_nothing())
+            name_study(connection, study, title)
+        self.on_change(title_name(study))
 
     def study_titles(self) -> dict[str, str]:
-        """Hash -> title of the studies that were opened here. Raises StoreError."""
+        """Hash -> title of the studies that were opened here or on a machine of the same copy. Raises StoreError."""
         found = self._read(sa.select(KEPT).where(KEPT.c.name.startswith(STUDY_TITLE, autoescape=True)))
         return {row["name"].removeprefix(STUDY_TITLE): row["value"] for row in found}
 
@@ -280,7 +280,7 @@ class Store:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def battle_ids(self) -> list[str]:
-        """Every battle that is here, and those that were erased. Raises StoreError."""
+        """Every battle that is here, those that were erased, and under names of their own the titles of studies. Raises StoreError."""
         with self._reading() as connection:
             return ids(connection)
 

@@ -22,6 +22,8 @@ LATER_SIDE_COLUMNS: dict[str, tuple[type[sa.types.TypeEngine[Any]], str]] = {
 MIGRATION_LOCK = 7_201_512
 """Any number: whoever brings a PostgreSQL store up to date holds the advisory lock of this number."""
 SIGNING_KEY = "signing_key"
+STUDY_TITLE = "study_title "
+"""How the name begins under which a study's title is kept, before the study's hash."""
 BETTER, READABILITY = "better", "readability"
 """What a vote was asked: which answer is better or, where both results are the same table, which query reads better."""
 
