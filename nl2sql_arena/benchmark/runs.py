@@ -186,6 +186,7 @@ def _row(result: Result) -> dict[str, Any]:
         "seconds": answer.seconds,
         "beams": answer.beams,
         "context": answer.context,
+        "max_new_tokens": answer.max_new_tokens,
         "score": asdict(result.score),
     }
 
@@ -311,6 +312,7 @@ def _result(row: Mapping[str, Any]) -> Result:
         seconds=row["seconds"],
         beams=row.get("beams", 1),
         context=row.get("context", 0),
+        max_new_tokens=row.get("max_new_tokens", 0),
     )
     level = spider_level(example.gold_sql[0]) if example.gold_sql else None
     return Result(example, level, answer, Score(**row["score"]))
