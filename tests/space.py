@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import httpx
 
 from nl2sql_arena.publishing import needed
 from nl2sql_arena.settings import ROOT
+from tests.ports import free_port
 
 START_SECONDS = 300
 HOME = "/dev/null/home"
@@ -32,9 +32,7 @@ class SimulatedSpace:
 
     def start(self) -> str:
         """The page's address, once it answers."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         environment = {
             "ARENA_AUDIT_EVERY": "0",  # asked by chance it would be in the way
             "PATH": os.defpath,

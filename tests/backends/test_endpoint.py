@@ -3,7 +3,6 @@
 import importlib.util
 import logging
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from nl2sql_arena.errors import ModelUnavailable
 from nl2sql_arena.types import Completion, Generation, GenerationRequest, ModelCard, Prompt, Server
 from tests import tiny
 from tests.backends.stand_in import MODEL, StandIn, words
+from tests.ports import free_port
 
 SQL = "SELECT count(*) FROM orders WHERE total > 10 ORDER BY id"
 ANSWERS = {"how many?": SQL, "which?": "SELECT city FROM customers", "on and on": f"{SQL}\n```\nThis query counts."}
@@ -336,9 +336,7 @@ def real_server() -> Iterator[str]:
     """`transformers serve` with a mini; its base URL."""
     if importlib.util.find_spec("openai") is None:
         pytest.skip("transformers serve needs the package openai; install requirements-dev.txt")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [Path(sys.executable).with_name("transformers"), "serve", str(settings.ROOT / "models" / "mini-l")]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(

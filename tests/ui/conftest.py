@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,37 +16,53 @@ import pytest
 
 from nl2sql_arena import settings
 from nl2sql_arena.services import open_services
+from tests.ports import free_port
 from tests.scripted_model import write_scripted
+from tests.ui.looks import WAIT_MS
 from tests.ui.script import ANSWERS, PAIR, SAMPLE_DBS, TITLES
 
 SCRIPT = Path(__file__).with_name("scripted_app.py")
-START_SECONDS = 90
-WAIT_MS = 30_000
+START_SECONDS = 240
 INSTALL = "Chromium was not found; install it with: sudo apt install chromium"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+def wait_for(condition, seconds=60):
+    """Until something is so that no event of the page tells of."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 class Server:
-    """The app as its own process on a data folder; `start` again after `kill` is a restart."""
+    """The app as its own process on a data folder; `start` again after `kill` is a restart. As a context it starts, and ends at the end."""
 
     def __init__(self, data):
         self.data = data
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.parent / f"{data.name}.log"
 
     def start(self):
+        self.data.mkdir(exist_ok=True)
         with self.log.open("a") as log:
             self.process = subprocess.Popen([sys.executable, SCRIPT, self.data, str(self.port)], stdout=log, stderr=log)
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self.process.poll() is None:
             try:
-                return httpx.get(f"{self.url}/config").raise_for_status()
+                return httpx.get(f"{self.url}/config", verify=False).raise_for_status()  # no certificates to read
             except httpx.HTTPError:
                 time.sleep(0.1)
+        self.kill()
         raise AssertionError(f"The app did not start:\n{self.log.read_text()}")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -55,7 +70,16 @@ class Server:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=60)
+
+    def allow(self, answers=None):
+        """How many answers the models give from now on, until more are allowed; None: all that are asked for."""
+        file = self.data / "allowed"
+        if answers is None:
+            return file.unlink(missing_ok=True)
+        new = file.with_suffix(".new")
+        new.write_text(str(answers))
+        return new.replace(file)
 
     def count(self, table):
         """Rows of the vote store, as another process finds them on disk."""
@@ -79,11 +103,8 @@ def services(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    running = Server(tmp_path_factory.mktemp("arena") / "data")
-    running.data.mkdir()
-    running.start()
-    yield running
-    running.stop()
+    with Server(tmp_path_factory.mktemp("arena") / "data") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +133,7 @@ class Window:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(server.url)
         self.page.wait_for_selector("#ask:not([disabled])")
+        self.page.wait_for_selector("#voter code")  # whoever chooses before has another id by then
         if agrees:
             self.page.click("#tier-change")
             self.page.click("#tier-questions")

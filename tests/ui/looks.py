@@ -1,4 +1,16 @@
-"""What any page of the app must pass, as JavaScript for the browser."""
+"""What any page of the app must pass, and how a test waits for it.
+
+Gradio applies an update component by component, and some parts of a component later than others: what follows from an action is
+expected (`expect` looks again until it is so), never read once.
+"""
+
+import time
+
+from playwright.sync_api import expect
+
+WAIT_MS = 60_000
+"""For whatever a page should come to show; a machine with other work is slow."""
+expect.set_options(timeout=WAIT_MS)
 
 READABLE = """() => {
   const rgb = (text) => (text.match(/[0-9.]+/g) || []).map(Number);
@@ -29,3 +41,18 @@ UNNAMED = """() => [...document.querySelectorAll('main input, main textarea, mai
 def overflow(page):
     """Pixels by which a page is wider than its window."""
     return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+
+def faults(page):
+    """Each thing on the page that is wider than the window, too faint, or without a name."""
+    wider = overflow(page)
+    return [f"{wider} pixels wider than the window"] * (wider > 0) + page.evaluate(READABLE) + page.evaluate(UNNAMED)
+
+
+def check(page, picture):
+    """Nothing is wrong with the page's looks once it is laid out; a picture of it is left for whoever wants to see it."""
+    until = time.monotonic() + WAIT_MS / 1000
+    while (found := faults(page)) and time.monotonic() < until:
+        page.wait_for_timeout(100)
+    page.screenshot(path=picture, full_page=True)
+    assert found == []

@@ -3,7 +3,9 @@
 import json
 import os
 import sys
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -19,17 +21,37 @@ from tests.ui.script import ANSWERS, BROKEN, DATABASES, FAILURE, PAIR, SAMPLE_DB
 CONTEXT = 16_384
 
 
+class Gate:
+    """Holds the models back: while there is the file, they give as many answers as it says, and wait until it says more or is gone."""
+
+    def __init__(self, file):
+        self.file, self.given = file, 0
+
+    def wait(self, cancelled):
+        while (limit := self._limit()) is not None and self.given >= limit and not (cancelled and cancelled()):
+            time.sleep(0.02)
+        self.given = 0 if limit is None else self.given + 1
+
+    def _limit(self):
+        try:
+            return int(self.file.read_text())
+        except FileNotFoundError:
+            return None
+
+
 class Moody(Scripted):
     """Slow on one question; if `flawed`, it fails on another when a battle asks it the first time. `delay` is for all questions."""
 
-    def __init__(self, answers, flawed, delay=0.0):
+    def __init__(self, answers, gate, flawed, delay=0.0):
         super().__init__(answers, delay=delay, context=CONTEXT)
+        self.gate = gate
         self.slow = Scripted(answers, delay=0.2, context=CONTEXT)
         self.failing = Scripted(answers, failure=FAILURE)
         self.flawed, self.failed = flawed, set()
 
     def generate(self, requests, on_token=None, cancelled=None):
         for request in requests:
+            self.gate.wait(cancelled)
             if SLOW in request.prompt.text:
                 yield from self.slow.generate([request], on_token, cancelled)
             elif self.flawed and BROKEN in request.prompt.text and request.id not in self.failed:
@@ -39,9 +61,9 @@ class Moody(Scripted):
                 yield from super().generate([request], on_token, cancelled)
 
 
-def load_moody(card, folder):
+def load_moody(card, folder, gate):
     delay = 0.01 if card.name == os.environ.get("SCRIPTED_SLOW") else 0.0
-    return Moody(json.loads((folder / card.base.id).read_text()), flawed=card.name == PAIR[0], delay=delay)
+    return Moody(json.loads((folder / card.base.id).read_text()), gate, flawed=card.name == PAIR[0], delay=delay)
 
 
 def write_models(folder):
@@ -62,7 +84,7 @@ if __name__ == "__main__":
     write_models(data / "models")
     link_databases(data / "sample_dbs")
     runs.SHIPPED = data / "shipped"  # the run that ships is of other models and databases
-    backends.BACKENDS["moody"] = load_moody
+    backends.BACKENDS["moody"] = partial(load_moody, gate=Gate(data / "allowed"))
     os.environ.setdefault("ARENA_AUDIT_EVERY", "0")  # asked by chance it would be in the way of other tests
     folders = {"data": data, "models": data / "models", "sample_dbs": data / "sample_dbs"}
     app.main(replace(load(), **folders, host="127.0.0.1", port=int(sys.argv[2]), profile="auto", chosen_models=PAIR))

@@ -2,11 +2,11 @@
 
 import itertools
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.ui.conftest import wait_for
 from tests.ui.raw_page import RawPage
 from tests.ui.script import BIG, BROKEN, FAILURE, ODD, PAIR, PLAIN, ROWS, SAME, SLOW, TITLES, WORDS
 
@@ -34,13 +34,6 @@ def page(server):
 def is_open(page):
     """Whether the vote buttons of a page can be pressed."""
     return page.shown["vote-tie"]["interactive"]
-
-
-def wait_for(condition):
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def refused(page, winner, server):

@@ -6,10 +6,11 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from playwright.sync_api import expect
 
 from nl2sql_arena.ui.words import NO_GUESS, NO_IDEA, WHO
 from tests.ui.conftest import Server, Window
-from tests.ui.looks import READABLE, UNNAMED, overflow
+from tests.ui.looks import check
 from tests.ui.raw_page import RawPage
 from tests.ui.script import BROKEN, PLAIN, ROWS, TITLES
 
@@ -24,11 +25,8 @@ def auditing(tmp_path_factory):
     """An app that asks after each blind vote."""
     with pytest.MonkeyPatch.context() as changed:
         changed.setenv("ARENA_AUDIT_EVERY", "1")
-        running = Server(tmp_path_factory.mktemp("auditing") / "data")
-        running.data.mkdir()
-        running.start()
-    yield running
-    running.stop()
+        with Server(tmp_path_factory.mktemp("auditing") / "data") as running:
+            yield running
 
 
 @pytest.fixture
@@ -156,21 +154,17 @@ def test_one_click_guesses_and_the_votes_tab_tells_how_often_that_is_right(brows
     page.wait_for_selector("#vote-model_a:not([disabled])")
     page.click("#vote-model_a")
     page.wait_for_selector("#guess-1")
-    assert WHO in page.inner_text("#guess-words")
-    assert page.inner_text("#guess-none") == NO_IDEA
-    assert page.locator("#reveal .recorded").count() == 0
-    page.screenshot(path=tmp_path / "1-asked.png", full_page=True)
-    assert overflow(page) <= 0
-    assert page.evaluate(READABLE) == []
-    assert page.evaluate(UNNAMED) == []
+    expect(page.locator("#guess-words")).to_contain_text(WHO)
+    expect(page.locator("#guess-none")).to_have_text(NO_IDEA)
+    expect(page.locator("#reveal .recorded")).to_have_count(0)
+    check(page, tmp_path / "1-asked.png")
     page.click("#guess-2")
     page.wait_for_selector("#reveal .recorded:has-text('You took A for')")
     page.wait_for_selector("#guess-1", state="hidden")
     page.click("button[role=tab]:has-text('Votes')")
     page.wait_for_selector("#leaderboard :text('Do names stay hidden?')")
-    page.screenshot(path=tmp_path / "2-votes.png", full_page=True)
-    assert overflow(page) <= 0
-    told = page.locator("#leaderboard section", has_text="Do names stay hidden?").locator("tbody tr").inner_text()
-    assert re.search(r"[0-9]+% \([0-9]+% to [0-9]+%\)", told)
+    check(page, tmp_path / "2-votes.png")
+    told = page.locator("#leaderboard section", has_text="Do names stay hidden?").locator("tbody tr")
+    expect(told).to_contain_text(re.compile(r"[0-9]+% \([0-9]+% to [0-9]+%\)"))
     assert not window.errors
     window.context.close()

@@ -18,7 +18,6 @@ VISITOR = "a visitor's token"
 def space(tmp_path_factory):
     """The running app, and what the stand-in saw of it."""
     home = tmp_path_factory.mktemp("zero")
-    (home / "data").mkdir()
     running = Server(home / "data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.fspath(STAND_IN))

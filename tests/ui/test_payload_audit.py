@@ -14,15 +14,12 @@ from tests.ui.test_blindness import EXAMPLE, secrets_in
 QUESTIONS = (PLAIN, SAME, BIG, ODD, EXAMPLE)
 
 
-@pytest.fixture(params=PAIR)
+@pytest.fixture(params=[PAIR[0], pytest.param(PAIR[1], marks=pytest.mark.long)])
 def uneven(request, monkeypatch, tmp_path):
     """An app in which one of the pair takes its time over every answer."""
     monkeypatch.setenv("SCRIPTED_SLOW", request.param)
-    server = Server(tmp_path / "data")
-    server.data.mkdir()
-    server.start()
-    yield server
-    server.stop()
+    with Server(tmp_path / "data") as server:
+        yield server
 
 
 def shape(page):
