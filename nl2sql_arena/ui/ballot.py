@@ -73,7 +73,9 @@ class Ballot:
             told.success(self.on_gold, None, self.gold, **instant)
         look, looked = self.buttons.on_look, self.buttons.looked
         self.buttons.waiting.tick(look, None, looked, **instant)
-        self.visitor.wire(shown, page)
+        for said in self.visitor.wire(shown, page):
+            answered = said.success(self._answering(page), proof, shown, **instant)
+            answered.success(self.on_gold, None, self.gold, **instant)
         for saved in (self.details.wire(*proof), self.fixing.wire(*proof)):
             saved.then(look, None, looked, **instant)
 
@@ -120,6 +122,21 @@ class Ballot:
 
         return vote
 
+    def _answering(self, page: ShowPage) -> Handler:
+        """The handler of the answer to what may be kept: the vote that waited for it is cast, or given up."""
+
+        def answer(ticket: str | None, remembered: Any, request: gr.Request) -> Update:
+            with self.sessions.locked(request.session_hash) as session:
+                asked, wanted = session.round, session.round.wanted
+                asked.wanted = None
+                if wanted is None or asked.end:
+                    return {self.told: gr.update()}
+                if session.consent is None:
+                    return {self.told: self._told(asked)}
+            return self.on_vote(wanted, ticket, remembered, request, page)
+
+        return answer
+
     def on_vote(self, winner: Winner, ticket: str | None, remembered: Any, request: gr.Request, page: ShowPage) -> Update:
         """Keep the vote, then show who was who. A second click finds the battle closed; without consent nothing is kept or shown."""
         with self.sessions.locked(request.session_hash) as session:
@@ -128,7 +145,7 @@ class Ballot:
             try:
                 battle_id, token = _own(asked, ticket)
                 if session.consent is None:
-                    asked.asks_consent = True
+                    asked.asks_consent, asked.wanted = True, winner
                     return self.visitor.page(asked) | {self.told: render.note(CHOOSE_FIRST, "warn")}
                 is_limited = self.sessions.admit("vote", request)
                 self._keep(session)

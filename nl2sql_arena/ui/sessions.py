@@ -57,6 +57,8 @@ class Round:
     """Whether all of it was, so that queries and comments may be added to its vote."""
     asks_consent: bool = False
     """Whether the page asks what may be kept."""
+    wanted: Winner | None = None
+    """A vote that waits for that answer."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property

@@ -67,13 +67,12 @@ class Visitor:
             self.on_open, self.remembered, [self.remembered, self.shown], queue=False, api_visibility="private", show_progress="hidden"
         )
 
-    def wire(self, shown: list[Any], page: ShowPage) -> None:
-        """`shown` is what `page` changes."""
+    def wire(self, shown: list[Any], page: ShowPage) -> list[gr.events.Dependency]:
+        """`shown` is what `page` changes. The clicks that say what may be kept, or that nothing may."""
         instant: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False, "trigger_mode": "once"}
         own = [self.remembered, self.shown, self.told, self.choice]
-        for tier, button in self.tiers.items():
-            button.click(self._choosing(tier), self.remembered, own, **instant)
-        self.decline.click(self.on_decline, self.remembered, own, **instant)
+        said = [button.click(self._choosing(tier), self.remembered, own, **instant) for tier, button in self.tiers.items()]
+        said.append(self.decline.click(self.on_decline, self.remembered, own, **instant))
         self.change.click(lambda: gr.update(visible=True), None, self.choice, **instant)
         everything = [*shown, self.remembered, self.shown, self.told, self.confirm, self.asks]
 
@@ -105,6 +104,7 @@ class Visitor:
         self.erase.click(self.on_erase, self.remembered, [self.confirm, self.asks, self.told], **instant)
         self.yes.click(on_yes, self.remembered, everything, **instant)
         self.no.click(lambda: gr.update(visible=False), None, self.confirm, **instant)
+        return said
 
     def on_open(self, remembered: Any, request: gr.Request) -> Update:
         with self.sessions.locked(request.session_hash) as session:

@@ -91,7 +91,7 @@ KEEPS: dict[Tier, str] = {
     "questions": "Kept: your votes and the text of questions that you type.",
 }
 NOTHING_YET = "Nothing that you do is kept."
-CHOOSE_FIRST = "Say below what may be kept, then vote; you may look and ask without."
+CHOOSE_FIRST = "Say below what may be kept, and this vote counts; you may look and ask without."
 DECLINED = "From now on nothing is kept, so nothing is voted on; look and ask as you like. A vote asks again."
 RECHOSEN = "This holds from your next question on; the one on the page is kept as you said before."
 LATER = "You have a new id. Votes under {id} stay; note that id if you may want them erased."

@@ -53,6 +53,37 @@ def test_without_consent_one_looks_and_nothing_is_kept(server):
 
 
 @pytest.mark.parametrize(("tier", "text"), [("votes", ""), ("questions", PLAIN)])
+def test_a_vote_that_waited_for_the_choice_counts_once_it_is_made(server, tier, text):
+    page = opened(server)
+    page.ask(PLAIN)
+    page.vote("both_bad")
+    assert kept_of(server, page, "events") == []
+    page.click(f"tier-{tier}")
+    assert "Recorded" in page.shown["reveal"]
+    (battle,), (event,) = kept_of(server, page), kept_of(server, page, "events")
+    assert (battle["question"], event["consent"], event["winner"]) == (text, tier, "both_bad")
+    page.click("tier-votes")
+    page.click("tier-questions")
+    assert len(kept_of(server, page, "events")) == 1
+
+
+def test_a_vote_that_waited_is_given_up_where_nothing_may_be_kept_or_the_battle_has_ended(server):
+    page = opened(server)
+    page.ask(PLAIN)
+    page.vote("tie")
+    page.click("tier-none")
+    assert CHOOSE_FIRST not in page.shown["told"]
+    page.click("tier-votes")
+    assert kept_of(server, page, "events") == []
+    other = opened(server)
+    other.ask(PLAIN)
+    other.vote("tie")
+    other.ask(SAME)
+    other.click("tier-votes")
+    assert kept_of(server, other, "events") == [], "it was about the other question"
+
+
+@pytest.mark.parametrize(("tier", "text"), [("votes", ""), ("questions", PLAIN)])
 def test_a_vote_after_the_choice_is_kept_as_chosen(server, tier, text):
     page = opened(server)
     page.ask(PLAIN)
@@ -163,9 +194,8 @@ def test_from_the_choice_to_the_vote_to_the_erasure(browser, server, tmp_path, s
     page.wait_for_selector(f"#told:has-text('{CHOOSE_FIRST}')")
     assert server.count("events") == before
     page.click("#tier-votes")
-    page.wait_for_selector("#tier-box", state="hidden")
-    page.click("#vote-tie")
     page.wait_for_selector("#reveal .recorded")
+    page.wait_for_selector("#tier-box", state="hidden")
     check(page, tmp_path / "2-voted.png")
     page.reload()
     page.wait_for_selector("#voter:has-text('Kept: your votes')")
