@@ -259,7 +259,7 @@ def export(
     beside = events if kind.is_whole else ()
     shaped = kind.shape(found)
     if not shaped:
-        raise BadInput(f"No vote of the {profile} models is left for {form}; `votes list` shows all.")
+        raise BadInput(f"No vote of the {profile} models is left for {form}; choose another profile, or see all with `votes list`.")
     events_name = f"{EVENTS}.{form}" if kind.is_whole else ""
     text = card.text(card.About(form, kind.file, profile, filtered, found, shaped, licences, events_name, beside))
     return Export(kind.file, kind.write(shaped), text, len(shaped), events_name, kind.write(beside) if beside else b"")
