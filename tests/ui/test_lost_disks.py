@@ -53,6 +53,14 @@ class Visitor(threading.Thread):
             page.call(look)
 
 
+@pytest.fixture
+def server(tmp_path):
+    made = Server(tmp_path / "data")
+    made.data.mkdir()
+    yield made
+    made.kill()
+
+
 def votes_in(server):
     """Battle -> each verdict that the rebuilt store has of it."""
     with closing(sqlite3.connect(server.data / "votes.sqlite")) as store:
@@ -63,14 +71,13 @@ def votes_in(server):
 
 
 @pytest.mark.parametrize(("seed", "kills"), [(5, 1), pytest.param(6, 8, marks=pytest.mark.long)])
-def test_after_a_kill_amid_votes_and_the_loss_of_the_disk_every_synced_vote_is_back(monkeypatch, tmp_path, seed, kills):
-    rng, server = random.Random(seed), Server(tmp_path / "data")
+def test_after_a_kill_amid_votes_and_the_loss_of_the_disk_every_synced_vote_is_back(server, monkeypatch, seed, kills):
+    rng = random.Random(seed)
     with running() as hub:
         given = {"HF_ENDPOINT": hub.endpoint, "ARENA_SYNC_REPO": NAME, "HF_TOKEN": TOKEN, "ARENA_SYNC_SECONDS": "0.3"}
         for name, value in given.items():
             monkeypatch.setenv(name, value)
         hub.faults += [Fault("commit", times=2 * kills, seconds=0.2), Fault("commit", times=kills, is_lost=True)]
-        server.data.mkdir()
         server.start()
         synced, voted = set(), {}
         for _ in range(kills):
@@ -97,4 +104,3 @@ def test_after_a_kill_amid_votes_and_the_loss_of_the_disk_every_synced_vote_is_b
             assert all(len(winners) == 1 for winners in found.values()), "none is there twice"
             assert len(found) <= len(voted) + VISITORS * kills, "besides those that were recorded only votes under way"
         assert len(hub.votes()) == len(set(hub.votes()))
-        server.kill()

@@ -2,12 +2,15 @@
 
 import re
 import sqlite3
+import zipfile
 from contextlib import closing
 from types import SimpleNamespace
 
+import duckdb
 import gradio as gr
 import pytest
 
+from nl2sql_arena import database, settings
 from nl2sql_arena.services import Profile
 from nl2sql_arena.ui.sessions import Sessions
 from nl2sql_arena.ui.sides import STOPPED
@@ -15,7 +18,8 @@ from nl2sql_arena.ui.study import DONE, FULL, PASSED, UNDONE, StudyTab
 from nl2sql_arena.ui.study_progress import REFUSED
 from nl2sql_arena.votes import Store, study
 from nl2sql_arena.votes.exports import pseudonym
-from tests.ui.conftest import Server
+from tests.simulated_votes import Said, fill
+from tests.ui.conftest import Server, Window
 from tests.ui.looks import READABLE, UNNAMED, overflow
 from tests.ui.raw_page import RawPage
 from tests.ui.script import BROKEN, LONG, PAIR, PLAIN, ROWS, SAME, TITLES
@@ -402,3 +406,87 @@ def test_from_the_consent_to_the_thanks_and_to_the_researchers_page(browser, roo
     assert not [url for url in requests if not url.startswith((roomy.url + "/", "data:", "blob:"))]
     assert not errors
     context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("size", "scheme"), [pytest.param((1440, 900), "light", marks=pytest.mark.long), ((390, 844), "dark")])
+def test_who_a_was_is_asked_in_between_and_the_researcher_sees_what_came_of_it(browser, auditing, tmp_path, size, scheme):
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    page.goto(auditing.url)
+    page.wait_for_selector("#study-begin:visible")
+    sign_in(page, next(auditing.codes))
+    page.click("#vote-tie")
+    page.wait_for_selector("#guess-1:visible")
+    check(page, tmp_path / "6-asked.png")
+    assert page.is_hidden("#study-next")
+    page.click("#guess-2")
+    page.wait_for_selector("#told:has-text('You took A for')")
+    page.wait_for_selector("#study-next:visible")
+    page.wait_for_selector("#guess-1", state="hidden")
+    page.click("button[role=tab]:has-text('For the researcher')")
+    page.fill("#study-secret input", SECRET)
+    page.click("#study-show")
+    page.wait_for_selector("#study-progress :text('A was named rightly in')")
+    check(page, tmp_path / "7-trust.png")
+    context.close()
+
+
+TRUST = "7" * 64
+"""The hash of a study."""
+
+
+@pytest.fixture
+def arena_with_a_study(tmp_path, monkeypatch):
+    """The public arena on a store of 3 public votes for the second of the pair, and 9 of a study for the first."""
+    monkeypatch.delenv("ARENA_STUDY", raising=False)
+    shop = database.catalogue(settings.load({}))["shop"]
+    asked = [each for each in shop.examples() if each.split == "arena" and each.gold_sql][:12]
+    sides = (PAIR[0], "r1", "SELECT 1"), (PAIR[1], "r2", "SELECT 2")
+    public = [Said(*sides, "model_b", f"v{n}", each, "mini", content=shop.content) for n, each in enumerate(asked[:3])]
+    others = [
+        Said(*sides, "model_a", f"s{n}", each, "mini", chosen="study", content=shop.content, study=TRUST)
+        for n, each in enumerate(asked[3:])
+    ]
+    running = Server(tmp_path / "data")
+    running.data.mkdir()
+    fill(running.data / "votes.sqlite", [*public, *others]).name_study(TRUST, "Whom do <you> trust?")
+    running.start()
+    yield running
+    running.stop()
+
+
+def downloaded(page):
+    """The name of the file that one click gives, and how many votes of which study it holds."""
+    with page.expect_download() as waiting:
+        page.click("#votes-download")
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        parquet = archive.extract("votes.parquet", waiting.value.path().with_suffix(".d"))
+    return waiting.value.suggested_filename, duckdb.sql(f"SELECT study, count(*) FROM '{parquet}' GROUP BY study").fetchall()
+
+
+@pytest.mark.browser
+def test_a_study_chosen_in_the_votes_tab_is_alone_in_figures_and_file(browser, arena_with_a_study, tmp_path):
+    window = Window(browser, arena_with_a_study, 1440, 900, "light", agrees=False)
+    page, first, second = window.page, *(TITLES[name].split()[0] for name in PAIR)
+    page.click("button[role=tab]:has-text('Votes')")
+    page.wait_for_selector(f"#leaderboard:has-text('100% of 3 decisive votes prefer {second}')")
+    assert first not in page.inner_text("#leaderboard .headline")
+    name, held = downloaded(page)
+    assert ("study" in name, held) == (False, [("", 3)])
+    page.click("#votes-group input")
+    page.click("[role=option]:has-text('Whom do <you> trust?')")
+    page.wait_for_selector(f"#leaderboard:has-text('100% of 9 decisive votes prefer {first}')")
+    page.wait_for_selector(f"#leaderboard:has-text('Votes of this study alone ({TRUST})')")
+    page.wait_for_selector("#votes-agreement:not(:has-text('Comparing'))", state="attached")
+    page.wait_for_selector("#votes-told:not(:has-text('rows'))", state="attached")  # it told of the file of other votes
+    check(page, tmp_path / "8-chosen.png")
+    name, held = downloaded(page)
+    assert (name.startswith(f"votes-study-{TRUST[:8]}-"), held) == (True, [(TRUST, 9)])
+    page.click("#votes-group input")
+    page.click("[role=option]:has-text('Practice models'):not(:has-text('Study'))")
+    page.wait_for_selector(f"#leaderboard:has-text('100% of 3 decisive votes prefer {second}')")
+    page.wait_for_selector("#leaderboard:not(:has-text('Votes of this study'))")
+    assert not window.errors
+    window.context.close()

@@ -62,6 +62,7 @@ class Saving:
 
         made = self.button.click(save, [self.form, group, flags], [self.file, self.told], concurrency_limit=2, **private)
         made.success(None, self.file, None, js=SAVE)
+        gr.on([group.input, flags.input], lambda: "", None, self.told, queue=False, **private)  # it was of a file of other votes
 
     def on_save(self, form: str, profile: str, study: str, is_filtered: bool, session: Session) -> Update:
         """The file in base64, and what was left out of it; `study` is a hash, empty for public votes."""
