@@ -50,8 +50,7 @@ def sees(study: Study) -> str:
 def with_oneself(study: Study, found: Progress) -> str:
     """How often voters gave the same verdict on a question that came again."""
     if found.oneself is None:
-        wanted = "No question has come again yet." if study.controls_per_voter else "No question comes again in this study."
-        return f"{wanted} It takes controls to tell."
+        return "no question has come again yet" if study.controls_per_voter else "no question comes again in this study"
     many = sum(each.repeated > 0 for each in found.voters)
     again = _many(found.oneself.n, "question that came again", "questions that came again")
     return f"the same verdict on {_share(found.oneself)} of {again} with sides exchanged, to {_many(many, 'voter')}"
