@@ -33,7 +33,7 @@ HOMES = {
     "peft": ("backends/local", "training/"),
     "gradio": ("ui/",),
     "httpx": ("backends/endpoint",),
-    "duckdb": ("database.py", "worker.py", "execution.py", "vetting.py", "intake.py"),
+    "duckdb": ("database.py", "worker.py", "execution.py", "vetting.py", "intake.py", "votes/parquet.py"),
     "sqlalchemy": ("votes/",),
     "sqlglot": (
         *("sql.py", "difficulty.py", "clauses.py", "phrases.py", "steps.py", "golds.py", "ddl.py", "mending.py", "rewriting.py"),

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from nl2sql_arena import database
@@ -25,6 +26,7 @@ from nl2sql_arena.votes import Store, exports
 from nl2sql_arena.votes.details import Detail, Fix, Note
 from nl2sql_arena.votes.exports import Row, Samples
 from nl2sql_arena.votes.flags import flags
+from nl2sql_arena.votes.parquet import parquet
 from nl2sql_arena.votes.study import Seat
 from tests.test_votes import ANN, BOB, add, battle, cast
 
@@ -504,3 +506,18 @@ def test_flagged_votes_are_in_the_raw_figure_only(store: Store) -> None:
     assert store.votes(filtered=True) == []
     assert [tally.wins for tally in store.tallies("mini")] == [1]
     assert store.tallies("mini", filtered=True) == []
+
+
+def test_parquet_needs_no_further_package_and_keeps_every_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    texts = ("", "NULL", "a \"quoted\" 'value';\n\tDROP TABLE votes", "ñ 漢字 😀", '{"a": [1]}', "2026-11-28T15:27:16.551+00:00", "\x00")
+    rows = [
+        {"text": text, "number": 2**53 + 1 - at, "share": at / 3, "flag": at % 2 == 0, "maybe": None if at else True, "never": None}
+        for at, text in enumerate(texts)
+    ]
+    file = tmp_path / "rows.parquet"
+    file.write_bytes(parquet(rows))
+    with duckdb.connect() as connection:
+        read = connection.read_parquet(str(file))
+        assert list(map(str, read.types)) == ["VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "BOOLEAN", "BOOLEAN"]
+        assert [dict(zip(read.columns, values, strict=True)) for values in read.fetchall()] == rows

@@ -196,16 +196,9 @@ def _csv(found: Sequence[Row]) -> bytes:
 
 
 def _parquet(found: Sequence[Row]) -> bytes:
-    try:
-        import pyarrow as pa  # type: ignore[import-untyped]
-        import pyarrow.parquet as pq  # type: ignore[import-untyped]
-    except ImportError as problem:
-        raise BadInput("Parquet needs the package pyarrow; install it, or choose CSV or JSON Lines.") from problem
-    table = pa.Table.from_pylist(list(found))
-    schema = pa.schema([pa.field(each.name, pa.bool_() if pa.types.is_null(each.type) else each.type) for each in table.schema])
-    out = io.BytesIO()
-    pq.write_table(table.cast(schema), out)  # only what voters say of a side (right or wrong) may be empty throughout
-    return out.getvalue()
+    from nl2sql_arena.votes.parquet import parquet  # here, since it loads DuckDB
+
+    return parquet(found)
 
 
 @dataclass(frozen=True)
