@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import duckdb
 import gradio as gr
 import pytest
+from playwright.sync_api import expect
 
 from nl2sql_arena import database, settings
 from nl2sql_arena.services import Profile
@@ -20,7 +21,7 @@ from nl2sql_arena.votes import Store, study
 from nl2sql_arena.votes.exports import pseudonym
 from tests.simulated_votes import Said, fill
 from tests.ui.conftest import Server, Window
-from tests.ui.looks import READABLE, UNNAMED, overflow
+from tests.ui.looks import WAIT_MS, check
 from tests.ui.raw_page import RawPage
 from tests.ui.script import BROKEN, LONG, PAIR, PLAIN, ROWS, SAME, TITLES
 
@@ -353,32 +354,25 @@ def sign_in(page, code):
     page.wait_for_selector("#vote-tie:not([disabled])")
 
 
-def check(page, path):
-    page.screenshot(path=path, full_page=True)
-    assert overflow(page) <= 0
-    assert page.evaluate(READABLE) == []
-    assert page.evaluate(UNNAMED) == []
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize(("size", "scheme"), [pytest.param((1440, 900), "light", marks=pytest.mark.long), ((390, 844), "dark")])
 def test_from_the_consent_to_the_thanks_and_to_the_researchers_page(browser, roomy, codes, tmp_path, size, scheme):
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(WAIT_MS)
     page, errors, requests = context.new_page(), [], []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda problem: errors.append(str(problem)))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(roomy.url)
     page.wait_for_selector("#study-begin:visible")
-    assert page.is_hidden("#study-work")
+    expect(page.locator("#study-work")).to_be_hidden()
     page.fill("#study-code input", "WRONG-CODE")
     page.click("#study-begin")
     page.wait_for_selector("#study-refused .note.bad")
     check(page, tmp_path / "1-consent.png")
     sign_in(page, next(codes))
     check(page, tmp_path / "2-question.png")
-    assert page.is_hidden("#ticket")
+    expect(page.locator("#ticket")).to_be_hidden()
     page.keyboard.press("3")
     page.wait_for_selector("#told .note.good")
     check(page, tmp_path / "3-voted.png")
@@ -412,7 +406,7 @@ def test_from_the_consent_to_the_thanks_and_to_the_researchers_page(browser, roo
 @pytest.mark.parametrize(("size", "scheme"), [pytest.param((1440, 900), "light", marks=pytest.mark.long), ((390, 844), "dark")])
 def test_who_a_was_is_asked_in_between_and_the_researcher_sees_what_came_of_it(browser, auditing, tmp_path, size, scheme):
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     page.goto(auditing.url)
     page.wait_for_selector("#study-begin:visible")
@@ -420,7 +414,7 @@ def test_who_a_was_is_asked_in_between_and_the_researcher_sees_what_came_of_it(b
     page.click("#vote-tie")
     page.wait_for_selector("#guess-1:visible")
     check(page, tmp_path / "6-asked.png")
-    assert page.is_hidden("#study-next")
+    expect(page.locator("#study-next")).to_be_hidden()
     page.click("#guess-2")
     page.wait_for_selector("#told:has-text('You took A for')")
     page.wait_for_selector("#study-next:visible")
