@@ -3,23 +3,32 @@
 # make test-long  the longer forms too
 # make space REPO=me/arena   publishes it on Hugging Face (docs/spaces.md)
 .DEFAULT_GOAL := run
-.PHONY: run test test-long check chromium postgresql space clean
+.PHONY: run test test-long tests check prepare chromium postgresql space clean
 
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-# Two processes of one thread each, for two cores; the tests of one file stay together, for they share what is slow to set up.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+# Two processes of one thread each, for two cores; the tests of one file stay together, for they share what is slow to set up. The longest
+# files come first (tests/conftest.py).
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+BOTH := --no-print-directory --jobs 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 run: .venv/.installed
 	$(BIN)/python app.py
 
-test: .venv/.installed-dev chromium postgresql check
-	$(PYTEST)
+test:
+	@$(MAKE) $(BOTH) prepare
+	@$(MAKE) $(BOTH) check tests
 
-test-long: .venv/.installed-dev chromium postgresql check
-	$(PYTEST) -m 'long or not long'
+test-long:
+	@$(MAKE) $(BOTH) prepare
+	@$(MAKE) $(BOTH) check tests WHICH="-m 'long or not long'"
+
+tests:
+	$(PYTEST) $(WHICH)
+
+prepare: .venv/.installed-dev chromium postgresql
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
@@ -28,7 +37,7 @@ check: .venv/.installed-dev
 chromium:
 	@sh tests/install_chromium.sh
 
-postgresql:
+postgresql: chromium  # both take the lock of the system's packages
 	@sh tests/install_postgresql.sh
 
 .venv/bin/python:

@@ -22,7 +22,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PhiConfig, PhiForCausalLM
 
 from nl2sql_arena import prompts, settings
@@ -209,6 +208,8 @@ def follow(job: Job, chain: list[Recipe], seconds: float, reports: Reports) -> N
 def new_model(each: Recipe, job: Job) -> Any:
     """A model with random weights, or its base with a new adapter."""
     if isinstance(each.what, Adapter):
+        from peft import LoraConfig, get_peft_model  # here: most of the processes train no adapter, and it takes a while
+
         base = AutoModelForCausalLM.from_pretrained(job.models / each.what.base, dtype=torch.float32, attn_implementation=attention.NAME)
         what = each.what
         lora = LoraConfig(r=what.rank, lora_alpha=what.alpha, target_modules=list(what.modules), lora_dropout=0.0, task_type="CAUSAL_LM")
