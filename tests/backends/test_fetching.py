@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,14 +33,6 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert len(list((root / "sharded").glob("*.safetensors"))) == 3
     tiny.lora(root / "phi", root / "adapter")
     return root
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
-    found = HubStandIn()
-    found.answer_for_the_hub(monkeypatch, tmp_path / "cache")
-    yield found
-    found.close()
 
 
 @pytest.fixture

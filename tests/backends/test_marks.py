@@ -1,7 +1,6 @@
 """Which very weights answer under a name: whoever votes on two loads of a card votes on two models where their weights differ."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,14 +26,6 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two models of one shape and different weights."""
     root = tmp_path_factory.mktemp("twins")
     return tiny.phi(root / "one", seed=1), tiny.phi(root / "two", seed=2)
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
-    found = HubStandIn()
-    found.answer_for_the_hub(monkeypatch, tmp_path / "cache")
-    yield found
-    found.close()
 
 
 def card(base: str = NAME, revision: str = "") -> ModelCard:

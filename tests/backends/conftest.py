@@ -1,0 +1,17 @@
+"""What tests of several backends share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hub_stand_in import HubStandIn
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
+    """Answers in the hub's place, with an empty cache."""
+    found = HubStandIn()
+    found.answer_for_the_hub(monkeypatch, tmp_path / "cache")
+    yield found
+    found.close()
