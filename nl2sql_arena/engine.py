@@ -40,7 +40,7 @@ Cancelled = Callable[[], bool]
 Generate = Callable[[Sequence[GenerationRequest], OnToken | None, Cancelled | None], Iterator[Completion]]
 NOTHING = Prepared(sql="", formatted="")
 STOPPED = "Stopped before this side had finished; ask again."
-TOO_LONG = "This question is too long for one of these models with this database's tables; ask it shorter."
+TOO_LONG = "Question and tables are too long for one of these models, even with columns left out; ask it shorter or choose other models."
 """The `failure` of an answer whose prompt does not fit. It names neither a model nor its room, which would tell blind sides apart."""
 GARBLED = "The model wrote the same mark on and on, as models do whose numbers overflow in fp16; load it with precision bf16 or fp32."
 """The `failure` of a text that is no text: our side's or a server's fault, not a wrong answer."""
