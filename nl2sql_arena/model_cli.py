@@ -39,11 +39,15 @@ def commands(commands: Any) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
+    from nl2sql_arena.benchmark import verify
+
     with opened_services(options) as services:
-        rows = [
-            {"name": card.name, "title": card.title, "kind": card.kind, "licence": card.licence, "revision": services.revision(card.name)}
-            for card in services.cards.values()
-        ]
+        checks = verify.read(services.settings.data / verify.FILE, verify.SHIPPED)
+        rows = []
+        for card in services.cards.values():
+            revision = services.revision(card.name)
+            row = {"name": card.name, "title": card.title, "kind": card.kind, "licence": card.licence, "revision": revision}
+            rows.append(row | ({"verified": verify.told(card.name, revision, checks)} if card.kind == "real" else {}))
         listed(rows, options.json)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from nl2sql_arena import sandbox
+from nl2sql_arena.benchmark import verify
 from nl2sql_arena.services import Profile, Services, unsynced
 from nl2sql_arena.settings import Settings
 from nl2sql_arena.ui import about, render
@@ -170,11 +171,20 @@ def _header(services: Services, profile: Profile) -> str:
     if not profile.running:
         shown = f"<b>No model is running here.</b> {NO_MODEL}"
     reason = f" {escape(profile.reason)}" if profile.reason else ""
-    advice = f" For Phi-2 against SQLCoder {_way(services)}." if profile.kind == "mini" else ""
+    advice = f" For Phi-2 against SQLCoder {_way(services)}." if profile.kind == "mini" else _unverified(services, profile)
     return (
         '<header><h1>NL2SQL Arena</h1><p class="lead">One question, two models, two result tables. Which answer is better?</p>'
         f'<p class="banner {tone}">{shown}{reason}{advice}{_kept(services)}{_limits()}</p></header>'
     )
+
+
+def _unverified(services: Services, profile: Profile) -> str:
+    """Which of the contestants have not been seen here to answer as their publishers say."""
+    checks = verify.read(services.settings.data / verify.FILE, verify.SHIPPED)
+    names = [name for name in profile.pair if name in services.cards and services.cards[name].kind == "real"]
+    open_ones = [name for name in names if verify.told(name, services.revision(name), checks) == verify.UNVERIFIED]
+    titles = " and ".join(sorted(services.cards[name].title for name in open_ones))
+    return f" {escape(titles)}: {verify.UNVERIFIED}." if titles else ""
 
 
 def _way(services: Services) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nl2sql_arena import cli, terminal
+from nl2sql_arena import cli, terminal, ui
 from nl2sql_arena.benchmark import files, verify
 from nl2sql_arena.benchmark.verify import LONG, SHORT, UNVERIFIED, Check, Claim
 from nl2sql_arena.errors import BadInput
@@ -85,8 +85,12 @@ def test_a_stand_in_of_sqlcoder_s_class_goes_the_whole_way_and_is_not_called_ver
     services = open_services(ours)
     try:
         assert UNVERIFIED in about._cards(services, replace(profile, models=()))
+        real = replace(profile, kind="real", pair=("sqlcoder-7b-2", "left"))
+        assert f"A model: {UNVERIFIED}." in ui._header(services, real)
     finally:
         services.close()
+    cli.main(["models", "list"])
+    assert UNVERIFIED in capsys.readouterr().out
 
 
 def test_a_stand_in_of_phi_2_s_class_is_held_against_stored_outputs_and_is_not_called_verified(
