@@ -10,13 +10,13 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
 
 from nl2sql_arena.errors import ArenaError, BadInput
-from nl2sql_arena.settings import Settings, from_command_line, instead_of_home, is_windows, secret
+from nl2sql_arena.settings import NEEDS_WSL, Settings, from_command_line, instead_of_home, is_windows, secret
 
 
 def main(settings: Settings | None = None) -> None:
     """Serve until interrupted. A problem that the user can mend ends with its one sentence and exit status 1."""
     if is_windows():
-        sys.exit("NL2SQL Arena limits what a query may use with means that Windows lacks; run it under WSL (wsl --install).")
+        sys.exit(NEEDS_WSL)
     try:
         serve(settings or from_command_line())
     except ArenaError as problem:

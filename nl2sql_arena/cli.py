@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nl2sql_arena import bench_cli, model_cli, space_cli, vote_cli
 from nl2sql_arena.errors import ArenaError, BadInput
+from nl2sql_arena.settings import NEEDS_WSL, is_windows
 from nl2sql_arena.terminal import DB_HELP, add, decoding, listed, log, models_of, opened_services, rows_of, settings_of, show, whole_number
 from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
 
@@ -28,6 +29,8 @@ MINI_MINUTES = 120.0
 
 def main(arguments: list[str] | None = None) -> None:
     """Parse and run one command; a problem that the user can mend is one sentence on standard error and status 1."""
+    if is_windows():
+        sys.exit(f"nl2sql_arena: {NEEDS_WSL}")
     options = parser().parse_args(arguments)
     try:
         options.command(options)

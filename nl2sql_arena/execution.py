@@ -77,8 +77,10 @@ def lock(connection: duckdb.DuckDBPyConnection, seconds: float) -> None:
 
 
 @contextmanager
-def alarm(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Interrupt the connection again and again from `seconds` + GRACE_SECONDS on: a single interrupt can be lost."""
+def alarm(connection: duckdb.DuckDBPyConnection | None, seconds: float) -> Iterator[None]:
+    """Interrupt the connection, if any, again and again from `seconds` + GRACE_SECONDS on: a single interrupt can be lost. The process may
+    use two more seconds of CPU time than `seconds`; where the system does not limit memory, it ends when it took too much.
+    """
     done = threading.Event()
 
     def watch() -> None:
@@ -86,7 +88,7 @@ def alarm(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[Non
         while not done.wait(0.05):
             if sys.platform == "darwin" and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > ADDRESS_SPACE:
                 os._exit(MEMORY_EXIT)
-            if time.monotonic() > deadline:
+            if connection and time.monotonic() > deadline:
                 connection.interrupt()
 
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from nl2sql_arena import settings, wire
+from nl2sql_arena import wire
 from nl2sql_arena.errors import Infrastructure
 from nl2sql_arena.types import Clauses, Columns, Execution, Limits, Part, Prepared, ResultColumn
 
@@ -122,11 +122,9 @@ class Worker:
 
 
 class Sandbox:
-    """The pool; a context manager, safe to share between threads. Raises Infrastructure on Windows."""
+    """The pool; a context manager, safe to share between threads."""
 
     def __init__(self, workers: int = 2, wait_seconds: float = 20, prepare_seconds: float = 5) -> None:
-        if settings.is_windows():
-            raise Infrastructure("Running SQL safely needs Linux or macOS; on Windows start the app inside WSL.")
         self.wait_seconds = wait_seconds
         self.prepare_seconds = prepare_seconds
         self._wanted = workers + 1

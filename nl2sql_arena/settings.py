@@ -12,6 +12,7 @@ from nl2sql_arena.errors import BadInput
 
 ROOT = Path(__file__).resolve().parent.parent
 ANY_HOST = "0.0.0.0"  # noqa: S104 - what a container must listen on
+NEEDS_WSL = "NL2SQL Arena limits what a query may use with means that Windows lacks; run it under WSL (wsl --install)."
 QUESTION_CHARS = 2_000
 """Longest question that is accepted, in characters."""
 

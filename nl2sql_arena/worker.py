@@ -119,10 +119,12 @@ def answer(desk: Desk, job: dict[str, Any]) -> dict[str, Any]:
         desk.clear()
         return {"checked": intake.check(job["items"], seconds), "spent": False}
     if job["kind"] == "clauses":
-        found = [clauses(item["sql"], item["columns"]) for item in job["items"]]
+        with execution.alarm(None, seconds):
+            found = [clauses(item["sql"], item["columns"]) for item in job["items"]]
         return {"clauses": [each and asdict(each) for each in found], "spent": False}
     if job["kind"] == "steps":
-        told = [steps(text) for text in job["items"]]
+        with execution.alarm(None, seconds):
+            told = [steps(text) for text in job["items"]]
         return {"steps": [parts and [asdict(part) for part in parts] for parts in told], "spent": False}
     connection = desk.connection(path)
     contents = desk.contents(path, connection)

@@ -2,10 +2,13 @@
 
 import errno
 import socket
+import subprocess
+import sys
 
 import pytest
 
 import app
+from nl2sql_arena import settings
 from nl2sql_arena.errors import BadInput
 
 HERE = "127.0.0.1"
@@ -40,3 +43,12 @@ def test_other_refusals_of_the_system_say_what_to_set(monkeypatch: pytest.Monkey
     monkeypatch.setattr(socket.socket, "bind", refuse)
     with pytest.raises(BadInput, match=said):
         app.free_port(HERE, 80)
+
+
+@pytest.mark.parametrize("start", ["import app; app.main()", "from nl2sql_arena.cli import main; main(['models', 'list'])"])
+def test_windows_is_told_about_wsl_whatever_is_started(start: str) -> None:
+    """Of what Windows lacks the signals are taken away here."""
+    lacking = "import signal; del signal.SIGKILL, signal.SIGXCPU; from nl2sql_arena import settings; settings.is_windows = lambda: True; "
+    done = subprocess.run([sys.executable, "-c", lacking + start], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.removeprefix("nl2sql_arena: ").strip() == settings.NEEDS_WSL

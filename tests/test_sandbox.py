@@ -464,10 +464,22 @@ def test_the_limits_that_are_named_hold(db_file: Path, monkeypatch: pytest.Monke
     assert {"1 GiB of address space", "CPU time", "no file written", "64 open files"} <= set(sandbox_module.limits_in_force())
 
 
-def test_windows_is_told_about_wsl(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nl2sql_arena.settings.is_windows", lambda: True)
-    with pytest.raises(Infrastructure, match="WSL"):
-        Sandbox()
+@linux_only
+@pytest.mark.parametrize("ask", [lambda pool: pool.steps("SELECT 1"), lambda pool: pool.clauses([("SELECT 1", {})])])
+def test_text_that_is_only_explained_or_taken_apart_has_a_limit_of_time_too(ask: Callable[[Sandbox], object]) -> None:
+    with Sandbox(workers=1) as pool:
+        assert ask(pool)
+        limits = [Path(f"/proc/{pid}/limits").read_text() for pid in pids(pool)]
+    assert any("Max cpu time" in line and "unlimited" not in line[:46] for each in limits for line in each.splitlines())
+
+
+def test_where_the_system_limits_no_memory_a_watchdog_does(db_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, with a limit that any process passes."""
+    mac = "from nl2sql_arena import execution; sys.platform = 'darwin'; execution.ADDRESS_SPACE = 1; main()"
+    monkeypatch.setattr(sandbox_module, "BOOT", sandbox_module.BOOT.replace("main()", mac))
+    with Sandbox(workers=1) as pool:
+        execution = pool.run(db_file, ENDLESS, DISPLAY)
+    assert execution.outcome == "memory"
 
 
 def test_this_process_loads_no_parser_for_strangers_text() -> None:
