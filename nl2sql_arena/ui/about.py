@@ -22,9 +22,13 @@ Each change is named after the vote, beside the model's own words.
 **What the databases are.** Synthetic data from seeded generators. Their questions and gold answers were written with a language
 model for this project; they were not collected from people.
 
-**What is kept.** A battle with its question, both answers and your verdict, in this arena's own store, under a random name for
-your open page. Please type nothing personal.
+**What is kept.** Nothing before you say what may be, beside your first vote: your votes, or also the text of questions that you type,
+under a random id that your browser keeps, and published for research under that id. Below the vote buttons you change that or erase
+all of it. Please type nothing personal.
 """
+
+
+HEAD = ("Model", "Kind", "Weights", "Revision", "Licence", "On this page", "Notes")
 
 
 def build(services: Services, profile: Profile) -> None:
@@ -34,12 +38,13 @@ def build(services: Services, profile: Profile) -> None:
 
 
 def _cards(services: Services, profile: Profile) -> str:
+    """All cards, those of this page's models first."""
     checks = verify.read(services.settings.data / verify.FILE, verify.SHIPPED)
     rows = "".join(
         _card(card, revision := services.revision(card.name), card.name in profile.models, verify.told(card.name, revision, checks))
-        for card in services.cards.values()
+        for card in sorted(services.cards.values(), key=lambda card: card.name not in profile.models)
     )
-    head = "".join(f"<th>{name}</th>" for name in ("Model", "Kind", "Weights", "Revision", "Licence", "On this page", "Notes"))
+    head = "".join(f"<th>{name}</th>" for name in HEAD)
     return render.grid(head, rows, "Models")
 
 
@@ -48,4 +53,4 @@ def _card(card: ModelCard, revision: str, offered: bool, verified: str) -> str:
     weights = {"real": ids, "mini": "trained here", "baseline": "none"}[card.kind]
     kind = {"real": f"real; {verified}", "mini": "mini, a practice stand-in", "baseline": "baseline"}[card.kind]
     cells = (card.title, kind, weights, revision, card.licence, "yes" if offered else "no", card.notes)
-    return "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in cells) + "</tr>"
+    return "<tr>" + "".join(f'<td data-of="{of}">{escape(text)}</td>' for of, text in zip(HEAD, cells, strict=True)) + "</tr>"

@@ -100,6 +100,7 @@ class Ballot:
             chosen = asked.ask.chosen if asked.ask else ""
             arena.keep(self.services, asked.battle, session.voter, agreed, chosen, asked.delivered)
             asked.agreed, asked.keeps_text = agreed, arena.keeping(self.services, asked.battle, agreed) == "all"
+            asked.failure = ""  # of a disk that was full then
 
     def page(self, asked: Round) -> Update:
         """The ballot as a round has it."""

@@ -62,8 +62,11 @@ def result(execution: Execution) -> str:
 
 
 def _message(text: str) -> str:
-    """A message; several lines keep their columns, since a caret may point at a place."""
-    return f"<pre>{escape(text)}</pre>" if "\n" in text else f'<p class="detail">{escape(text)}</p>' if text else ""
+    """A message; several lines keep their columns where a caret points at a place, and else wrap."""
+    if "\n" not in text:
+        return f'<p class="detail">{escape(text)}</p>' if text else ""
+    is_pointing = re.search(r"^\s*\^", text, re.MULTILINE)
+    return f"<pre>{escape(text)}</pre>" if is_pointing else f'<pre class="wraps">{escape(text)}</pre>'
 
 
 def steps(parts: Sequence[Part] | None) -> str:

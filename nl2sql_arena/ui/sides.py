@@ -88,8 +88,15 @@ def schema(database: Database) -> str:
 
 def question(asked: Round) -> str:
     """What a voter is asked of an open battle."""
+    if asked.battle and asked.about_reading and same_query(asked.battle):
+        return render.note("Both sides wrote the very same query. Go on below the results.")
     which = "Both results are the same table: which query reads better?" if asked.about_reading else "Which answer is better?"
     return render.note(f"{which} Vote below the results.")
+
+
+def same_query(battle: Battle) -> bool:
+    """Whether both queries are one, laid out alike."""
+    return battle.a.prepared.formatted == battle.b.prepared.formatted
 
 
 def take(services: Services, asked: Round, battle: Battle) -> None:

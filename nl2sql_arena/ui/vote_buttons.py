@@ -8,7 +8,7 @@ import gradio as gr
 
 from nl2sql_arena.services import Services
 from nl2sql_arena.types import WINNERS
-from nl2sql_arena.ui import render
+from nl2sql_arena.ui import render, sides
 from nl2sql_arena.ui.sessions import Round, Sessions
 from nl2sql_arena.ui.words import BUTTONS, KEPT, READING, READS
 
@@ -75,5 +75,4 @@ def on_equal_tables(asked: Round, same_query: str) -> str:
     """What an open battle is about where both tables are one; `same_query` where the two queries are, too."""
     if asked.battle is None or not asked.is_open or not asked.about_reading:
         return ""
-    is_one = asked.battle.a.prepared.formatted == asked.battle.b.prepared.formatted
-    return render.note(same_query if is_one else READING)
+    return render.note(same_query if sides.same_query(asked.battle) else READING)

@@ -4,12 +4,19 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
+from nl2sql_arena.errors import StoreError
+from nl2sql_arena.services import Profile
+from nl2sql_arena.ui.arena import BLIND, ArenaTab
 from nl2sql_arena.ui.fixing import AFTER_THE_VOTE, CHANGED
+from nl2sql_arena.ui.sessions import Sessions
 from nl2sql_arena.ui.words import BUTTONS, KEPT, PASSED, READING, READS, REASONS, SAME_QUERY
 from nl2sql_arena.votes import details
+from nl2sql_arena.votes.consent import VERSION
 from tests.ui.raw_page import RawPage
 from tests.ui.script import BROKEN, ODD, PAIR, PLAIN, ROWS, SAME, TITLES
 
@@ -135,6 +142,30 @@ def test_on_one_and_the_same_query_there_is_nothing_to_choose(page):
     page.click("retry")
     assert page.shown["words-a"] == page.shown["words-b"] != ""
     assert SAME_QUERY in page.shown["told"]
+    assert "very same query" in page.shown["status"]
+    assert "which query reads better" not in page.shown["status"]
+
+
+# A disk without room
+
+
+def full_disk(*_, **__):
+    raise StoreError("The disk is full.")
+
+
+def test_once_a_vote_is_kept_the_page_no_longer_says_that_the_disk_is_full(services, monkeypatch):
+    with gr.Blocks():
+        page = ArenaTab(services, Profile("mini", PAIR, PAIR, "a test machine"), Sessions(), 1, streams=False)
+    me = SimpleNamespace(session_hash="me", headers={}, client=None)
+    remembered = {"secret": "0123456789abcdef0123456789abcdef", "tier": "questions", "version": VERSION}
+    for _ in page.on_ask(PLAIN, "shop", *PAIR, BLIND, "greedy", remembered, me):
+        pass
+    with monkeypatch.context() as full:
+        full.setattr("nl2sql_arena.arena.keep", full_disk)
+        assert "The disk is full." in page.on_results(me)[page.status]
+    voted = page.ballot.on_vote("tie", page.sessions.of("me").round.ticket, remembered, me, page._page)
+    assert "Recorded: a tie." in voted[page.ballot.reveal]
+    assert voted[page.status] == ""
 
 
 # The gold's verdict

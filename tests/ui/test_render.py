@@ -118,6 +118,11 @@ def test_a_message_of_one_line_wraps():
     assert "There is no table x." in html
 
 
+def test_a_message_of_several_lines_wraps_where_no_caret_points_at_a_place():
+    html = render.result(Execution("error", message="More than one row.\n\nUse another query.", error_kind="other"))
+    assert '<pre class="wraps">More than one row.' in html
+
+
 def test_an_empty_result_still_names_its_columns():
     assert "Columns: id, name" in render.result(Execution("empty", (ResultColumn("id", "INTEGER"), ResultColumn("name", "VARCHAR"))))
 

@@ -7,6 +7,7 @@ import pytest
 
 from nl2sql_arena import settings, ui
 from nl2sql_arena.services import Profile, open_services
+from nl2sql_arena.ui import about
 from nl2sql_arena.ui.arena import ArenaTab
 from nl2sql_arena.ui.sessions import Sessions
 from tests.scripted_model import write_scripted
@@ -89,3 +90,12 @@ def test_the_page_says_when_no_model_has_learned_the_database(build, learned, ex
     assert (expected in said) if expected else said == ""
     assert said == tab.notice.value
     assert ("2 of 9 right" in said) == bool(expected)
+
+
+def test_the_about_tab_names_the_page_s_own_models_first(build):
+    ours, other = replace(build.profile, models=PAIR[1:]), PAIR[0]
+    told = about._cards(build.services, ours)
+    assert told.index(TITLES[PAIR[1]]) < told.index(TITLES[other])
+    ours = replace(build.profile, models=PAIR[:1])
+    told = about._cards(build.services, ours)
+    assert told.index(TITLES[other]) < told.index(TITLES[PAIR[1]])
