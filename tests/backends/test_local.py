@@ -12,10 +12,18 @@ import pytest
 import torch
 from huggingface_hub.utils import enable_progress_bars
 from huggingface_hub.utils import tqdm as hub_bar
-from transformers import AutoModelForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationConfig,
+    GPTJConfig,
+    GPTJForCausalLM,
+    MambaConfig,
+    MambaForCausalLM,
+    PhiForCausalLM,
+)
 
 from nl2sql_arena import backends, settings
-from nl2sql_arena.backends.local import NOT_FINITE, Local, choose, decoding
+from nl2sql_arena.backends.local import NOT_FINITE, Local, choose, decoding, loading
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import BadCard, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
@@ -196,6 +204,15 @@ def test_beams_find_a_text_and_obey_stop_and_cap(models: Path, name: str) -> Non
     assert stopped.tokens < 24
 
 
+def test_what_a_repository_says_of_decoding_changes_no_beam_search(tmp_path: Path, models: Path) -> None:
+    folder = tiny.phi(tmp_path / "phi")
+    GenerationConfig(
+        bos_token_id=1, eos_token_id=2, pad_token_id=0, do_sample=True, temperature=3.0, repetition_penalty=5.0, no_repeat_ngram_size=1,
+        return_dict_in_generate=True, max_length=20,
+    ).save_pretrained(folder)  # fmt: skip
+    assert ask(load(tmp_path, "phi"), beams=4).text == ask(load(models, "phi"), beams=4).text
+
+
 def test_a_publisher_s_beams_are_asked_for_only_where_the_decoding_says_so(models: Path) -> None:
     """Through the services, whose log and reports take the number of beams from the same place."""
     (models / "beamed").mkdir(exist_ok=True)
@@ -319,16 +336,53 @@ def test_attention_is_never_eager(models: Path, precision: str) -> None:
     assert load(models, "phi", precision=precision)._model.config._attn_implementation == "sdpa"
 
 
-def test_a_model_that_only_has_eager_attention_is_refused_in_fp16(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = AutoModelForCausalLM.from_pretrained
+@pytest.fixture(scope="module")
+def eager_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models with a GPT-J, for which transformers has no fused attention."""
+    root = tmp_path_factory.mktemp("eager")
+    size = len(tiny.tokenizer(root / "gptj"))
+    config = GPTJConfig(
+        vocab_size=size, n_embd=64, n_layer=2, n_head=2, rotary_dim=16, n_positions=tiny.CONTEXT, bos_token_id=1, eos_token_id=2
+    )
+    GPTJForCausalLM(config).save_pretrained(root / "gptj")
+    return root
 
-    def eager(*arguments: object, **options: object) -> object:
-        return found(*arguments, **{**options, "attn_implementation": "eager"})
 
-    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", eager)
-    assert ask(load(models, "phi", precision="bf16")).tokens == 24
+def test_a_model_that_only_has_eager_attention_answers_but_is_refused_in_fp16(eager_only: Path) -> None:
+    backend = load(eager_only, "gptj", precision="bf16")
+    assert backend._model.config._attn_implementation == "eager"
+    assert ask(backend).tokens == 24
     with pytest.raises(ModelUnavailable, match=r"overflows in fp16; set precision fp32"):
-        load(models, "phi", precision="fp16")
+        load(eager_only, "gptj", precision="fp16")
+
+
+def test_a_model_that_keeps_no_keys_and_values_is_refused(tmp_path: Path) -> None:
+    size = len(tiny.tokenizer(tmp_path / "mamba"))
+    MambaForCausalLM(MambaConfig(vocab_size=size, hidden_size=32, state_size=4, num_hidden_layers=1)).save_pretrained(tmp_path / "mamba")
+    with pytest.raises(ModelUnavailable, match=r"keeps no keys and values .*; choose another"):
+        load(tmp_path, "mamba")
+
+
+def test_before_a_call_on_zero_gpu_weights_are_read_and_adapted_in_main_memory(
+    models: Path, gpu: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers reads in threads of its own, for which that GPU does not exist; the move goes last, by the loading thread."""
+    read, moved = AutoModelForCausalLM.from_pretrained, []
+
+    def watched(*arguments: object, **options: object) -> object:
+        assert "device_map" not in options
+        return read(*arguments, **options)
+
+    def to(model: torch.nn.Module, device: str) -> torch.nn.Module:
+        moved.append((device, any("lora" in name for name, _ in model.named_modules())))
+        return model
+
+    gpu(79, 80)
+    monkeypatch.setattr(loading.zero_gpu, "is_here", lambda: True)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", watched)
+    monkeypatch.setattr(PhiForCausalLM, "to", to)
+    load(models, "phi-lora", "../phi", ".")
+    assert moved == [("cuda", False)]
 
 
 def test_an_adapter_of_another_width_is_refused_with_what_differs(models: Path) -> None:
@@ -402,6 +456,15 @@ def test_what_libraries_raise_becomes_a_cause_and_a_next_step(
         load(models, "phi", precision="nf4")
 
 
+def test_a_question_with_the_mark_where_code_llama_fills_in_is_read_as_text(tmp_path: Path) -> None:
+    folder = tiny.llama(tmp_path / "llama")
+    edited = json.loads((folder / "tokenizer_config.json").read_text()) | {"tokenizer_class": "CodeLlamaTokenizer", "unk_token": "<pad>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(edited))
+    backend = load(tmp_path, "llama")
+    assert type(backend._tokenizer).__name__ == "CodeLlamaTokenizer"
+    assert backend.count_tokens("a <FILL_ME> b <FILL_ME> c") > 5
+
+
 def test_a_missing_package_is_named(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nl2sql_arena.backends.local.loading.find_spec", lambda name: None)
     with pytest.raises(ModelUnavailable, match="pip install bitsandbytes"):
@@ -421,4 +484,4 @@ def test_keys_and_values_go_under_the_name_that_the_model_s_version_of_transform
         def get_base_model(self) -> From524:
             return From524()
 
-    assert [decoding._cache_name(each()) for each in (Until523, From524, Adapted)] == ["past_key_values", "cache", "cache"]
+    assert [decoding.cache_name(each()) for each in (Until523, From524, Adapted)] == ["past_key_values", "cache", "cache"]

@@ -52,7 +52,7 @@ class Local:
         """Of the base as its configuration states it, whatever its weights are packed into; 0 is not counted."""
         self._model, self._tokenizer, self._plan = model, tokenizer, plan
         self._eos = _eos_ids(model, tokenizer)
-        self._cache_name = _cache_name(model)
+        self._cache_name = cache_name(model)
         self._weight_bytes: int = sum(weights.nbytes for weights in (*model.parameters(), *model.buffers()))
         self._prefixes: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
         self._lock = threading.Lock()
@@ -272,10 +272,13 @@ def _free_bytes(device: str) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _cache_name(model: Any) -> str:
-    """The name of the argument with the keys and values: `cache` from transformers 5.24 on, where the older one ends with 5.40."""
+def cache_name(model: Any) -> str:
+    """The name of the argument with the keys and values: `cache` from transformers 5.24 on, where the older one ends with 5.40; empty for a
+    model that takes none, such as Mamba.
+    """
     whole = model.get_base_model() if hasattr(model, "get_base_model") else model  # an adapter's own forward names nothing
-    return "cache" if "cache" in signature(whole.forward).parameters else "past_key_values"
+    taken = signature(whole.forward).parameters
+    return next((name for name in ("cache", "past_key_values") if name in taken), "")
 
 
 def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:

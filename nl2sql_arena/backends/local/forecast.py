@@ -8,7 +8,7 @@ from huggingface_hub import try_to_load_from_cache
 from transformers import AutoConfig
 
 from nl2sql_arena.backends.local.fetching import is_local
-from nl2sql_arena.backends.local.plan import BYTES, SMALL, Plan, choose, free_bytes, is_for_one, parameters_of
+from nl2sql_arena.backends.local.plan import BYTES, SMALL, Plan, choose, free_bytes, is_for_one, outline, parameters_of
 from nl2sql_arena.types import ModelCard, Weights
 
 State = Literal["ready", "to download", "missing", "too large"]
@@ -85,4 +85,4 @@ def _place(weights: Weights, folder: Path) -> Path | None:
 
 
 def _parameters(place: Path) -> int:
-    return parameters_of(AutoConfig.from_pretrained(str(place), trust_remote_code=False))
+    return parameters_of(outline(AutoConfig.from_pretrained(str(place), trust_remote_code=False)))

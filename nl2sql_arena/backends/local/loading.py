@@ -1,7 +1,8 @@
 """A card -> a loaded model, or one sentence why not: safetensors only, never code from a repository.
 
 A LoRA adapter is merged into a 16- or 32-bit base (served unmerged it costs 16 % a token and 2.6 times the prompt) and stays beside a
-quantised one. fp16 attention is always sdpa: eager overflows in Phi-2.
+quantised one. fp16 attention is always sdpa: eager overflows in Phi-2. Of what a repository says of decoding only the ids of its marks
+count: a request states the rest.
 """
 
 import errno
@@ -15,12 +16,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
-from nl2sql_arena import catalog
+from nl2sql_arena import catalog, zero_gpu
 from nl2sql_arena.backends.local import fetching
-from nl2sql_arena.backends.local.decoding import Local
+from nl2sql_arena.backends.local.decoding import Local, cache_name
 from nl2sql_arena.backends.local.plan import (
     BITS,
     BYTES,
@@ -29,6 +30,7 @@ from nl2sql_arena.backends.local.plan import (
     choose,
     free_bytes,
     out_of_memory,
+    outline,
     parameters_of,
     quantisation_of,
 )
@@ -59,24 +61,46 @@ def _load(card: ModelCard, folder: Path) -> Local:
     source = str(place)
     options: dict[str, Any] = {"trust_remote_code": False}
     config = AutoConfig.from_pretrained(source, **options)
-    tokenizer = AutoTokenizer.from_pretrained(source, clean_up_tokenization_spaces=False, **options)
-    parameters = parameters_of(config)
+    tokenizer = _tokenizer(source, options)
+    drawn = outline(config)
+    if not cache_name(drawn):
+        raise ModelUnavailable(f"Model {card.name} keeps no keys and values of what it has read, which is needed here; choose another one.")
+    parameters = parameters_of(drawn)
     plan = choose(card.precision, parameters)
     _check_memory(card, plan, parameters)
+    attention = drawn.config._attn_implementation
+    if plan.dtype is torch.float16 and attention == "eager":
+        raise ModelUnavailable(f"Model {card.name} has no fused attention here and overflows in fp16; set precision fp32 in card.toml.")
     if plan.quantised:
         _require(card, "bitsandbytes")
         options |= {"quantization_config": quantisation_of(plan)}
-    if plan.quantised or plan.device == "cuda":
-        options |= {"device_map": {"": plan.device}}  # straight to the GPU: main memory need not hold the model, too
-    model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=plan.dtype, attn_implementation="sdpa", use_safetensors=True, **options)
-    if plan.dtype is torch.float16 and model.config._attn_implementation == "eager":
-        raise ModelUnavailable(f"Model {card.name} has no fused attention here and overflows in fp16; set precision fp32 in card.toml.")
-    if not plan.quantised:
-        model = model.to(plan.device)
+    # Straight to the GPU: main memory need not hold the model, too. Not on ZeroGPU, whose GPU that is not there yet exists for the thread
+    # alone that imported its package, while transformers reads weights in threads of its own.
+    if plan.quantised or (plan.device == "cuda" and not zero_gpu.is_here()):
+        options |= {"device_map": {"": plan.device}}
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        source, dtype=plan.dtype, attn_implementation=attention, use_safetensors=True, **options
+    )
+    model.generation_config = _marks(model.generation_config)
     if card.adapter and adapter:
         model = _adapted(model, card, card.adapter, adapter, merge=not plan.quantised)
+    if not plan.quantised:
+        model = model.to(plan.device)
     longest = int(getattr(config, "max_position_embeddings", 0) or card.context)
     return Local(model.eval(), tokenizer, plan, min(card.context, longest) if card.context else longest, parameters, marks)
+
+
+def _tokenizer(source: str, options: dict[str, Any]) -> Any:
+    found: Any = AutoTokenizer.from_pretrained(source, clean_up_tokenization_spaces=False, **options)
+    if getattr(found, "fill_token", None):
+        found.fill_token = None  # CodeLlama's would split a question that holds its text, and raises where it stands twice
+    return found
+
+
+def _marks(stated: Any) -> Any:
+    """Of what a repository states of decoding the ids of its marks: no penalties, no sampling, no other kind of result."""
+    make: Any = GenerationConfig
+    return make(bos_token_id=stated.bos_token_id, eos_token_id=stated.eos_token_id, pad_token_id=stated.pad_token_id)
 
 
 def _without_loading_bars() -> None:

@@ -93,10 +93,15 @@ def free_bytes(device: str) -> int:
     return found[0] if found else int(psutil.virtual_memory().available)
 
 
-def parameters_of(config: Any) -> int:
+def outline(config: Any) -> Any:
+    """The model of a configuration with its class, shapes and kind of attention, and no weights."""
     build: Any = AutoModelForCausalLM
     with torch.device("meta"):
-        return sum(p.numel() for p in build.from_config(config, trust_remote_code=False).parameters())
+        return build.from_config(config, trust_remote_code=False)
+
+
+def parameters_of(drawn: Any) -> int:
+    return sum(each.numel() for each in drawn.parameters())
 
 
 def quantisation_of(plan: Plan) -> Any:
