@@ -105,7 +105,7 @@ def _training(commands: Any) -> None:
         prefer = add(train, method, _train_preferences, f"continue a model's adapter by {what}")
         prefer.set_defaults(method=method)
         prefer.add_argument("model", help="a model with an adapter: its name, or its folder")
-        prefer.add_argument("--rows", type=Path, required=True, help="JSON lines from `train rows`, or what `votes list --json` printed")
+        prefer.add_argument("--rows", type=Path, required=True, help="JSON lines from `train rows` or `votes export --format jsonl`")
         prefer.add_argument("--beta", type=float, default=0.1, help="how closely the model is held to what it was (default: 0.1)")
         prefer.add_argument("--rate", type=float, default=5e-6, help="learning rate (default: 5e-6)")
         prefer.add_argument("--epochs", type=float, default=1.0)

@@ -12,6 +12,9 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+pytest.importorskip("datasets", reason="datasets is not installed (pip install -c constraints.txt -r requirements-train.txt)")
+pytest.importorskip("trl", reason="trl is not installed (pip install -c constraints.txt -r requirements-train.txt)")
+
 from nl2sql_arena import catalog, cli, prompts, settings
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput
@@ -21,7 +24,9 @@ from nl2sql_arena.training.tuning.preference import Pair, Row, Verdict
 from nl2sql_arena.training.tuning.progress import Keeper
 from nl2sql_arena.training.tuning.prompted import completion
 from nl2sql_arena.types import Execution, Generation, Limits, Weights
+from nl2sql_arena.votes import Store
 from tests import tiny
+from tests.test_vote_exports import kept, written
 from tests.training import tuned
 
 NO_QUESTIONS: frozenset[str] = frozenset()
@@ -76,10 +81,26 @@ def test_a_vote_is_a_pair_of_answers_by_whoever_wrote_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"winner": "tie"}, {"outcome_a": "error"}, {"sql_b": ""}, {"sql_b": "SELECT 1"}, {"asks": "readability"}]
+    "change",
+    [{"winner": "tie"}, {"outcome_a": "error"}, {"sql_b": ""}, {"sql_b": "SELECT 1"}, {"asks": "readability"}, {"chosen": "control"}],
 )
 def test_a_vote_that_prefers_nothing_that_runs_is_no_row(change: dict[str, str]) -> None:
     assert preference.read(json.dumps(vote(**change))) == []
+
+
+def test_exported_votes_are_rows_as_they_are(tmp_path: Path) -> None:
+    store = Store(tmp_path / "votes.sqlite")
+    kept(store, "one", "model_a")
+    kept(store, "two", "model_b", chosen="control")
+    kept(store, "three", "both_bad")
+    found = preference.read(written(store, "jsonl", tmp_path / "out").read_text())
+    (whole,) = [row for row in found if isinstance(row, Pair)]
+    assert (whole.question, whole.split, whole.chosen_by, whole.rejected_by, whole.rejected) == (
+        "How many?", "arena", "alpha", "beta", "SELECT 2",
+    )  # fmt: skip
+    assert [row.label for row in found if isinstance(row, Verdict)] == [False, False]
+    with pytest.raises(BadInput, match=r"Row 1 has a whole prompt, .* give the votes\.jsonl of `votes export --format jsonl`"):
+        preference.read(written(store, "dpo", tmp_path / "dpo").read_text())
 
 
 def test_a_query_that_a_voter_put_right_is_better_than_either_side() -> None:
@@ -107,7 +128,7 @@ def test_a_row_that_cannot_be_used_is_named(text: str, message: str) -> None:
 
 def test_a_vote_without_its_queries_says_what_is_missing() -> None:
     lost = {key: value for key, value in vote().items() if not key.startswith("sql")}
-    with pytest.raises(BadInput, match="Row 1 is a vote without sql_a, sql_b; export votes with `votes list --json`"):
+    with pytest.raises(BadInput, match="Row 1 is a vote without sql_a, sql_b; export votes with `votes export --format jsonl`"):
         preference.read(json.dumps(lost))
 
 

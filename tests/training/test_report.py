@@ -93,6 +93,8 @@ def test_a_recipe_names_what_is_kept_apart(tmp_path: Path, monkeypatch: pytest.M
     nothing_left = r"Nothing of the data mix is left to train on .* of an evaluation set"
     with pytest.raises(SystemExit, match=nothing_left):
         main(["data", "report", "--recipe", str(recipe)])
+    for package in ("datasets", "trl"):
+        pytest.importorskip(package, reason=f"{package} is not installed (pip install -c constraints.txt -r requirements-train.txt)")
     from nl2sql_arena.training.tuning import tune
 
     monkeypatch.setattr(tune, "sft", lambda _tuning, build, folders, *_: build(folders.data))

@@ -1,12 +1,14 @@
 """`train sft` for real, on tiny random Phi models: from rows to a contestant that answers in the arena's own engine."""
 
 import errno
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -20,7 +22,14 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer, PhiConfig, PreTrainedTokenizerFast
 
+pytest.importorskip("datasets", reason="datasets is not installed (pip install -c constraints.txt -r requirements-train.txt)")
+pytest.importorskip("trl", reason="trl is not installed (pip install -c constraints.txt -r requirements-train.txt)")
+
+from datasets import Dataset as Rows
+from trl import SFTConfig, SFTTrainer
+
 from nl2sql_arena import catalog, cli, prompts, settings
+from nl2sql_arena.backends.local import Local
 from nl2sql_arena.backends.local import load as load_local
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadCard, BadInput, Infrastructure, ModelUnavailable
@@ -148,6 +157,56 @@ def test_four_bits_below_the_adapter(
     assert losses == sorted(losses, reverse=True)
     assert {weight.dtype for weight in load_file(home / name / "adapter" / "adapter_model.safetensors").values()} == {torch.float32}
     assert tuned.ask(home, name, "how many shops ?", towns, sandbox).completion.tokens > 0
+
+
+def test_held_out_questions_are_answered_in_the_arena_s_precision_and_leave_nothing_behind(
+    home: Path, towns: Database, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trainer's autocast would keep keys and values in fp32 on a GPU; kept prefixes would fill it while the training goes on."""
+    mixed: list[bool] = []
+    lived: list[weakref.ref[Local]] = []
+
+    class Watched(Local):
+        def __init__(self, model: Any, *arguments: Any) -> None:
+            gc.collect()
+            assert [each for each in lived if each() is not None] == []
+            lived.append(weakref.ref(self))
+            super().__init__(model, *arguments)
+
+        def _next(self, *arguments: Any) -> Any:
+            handle = self._model.lm_head.register_forward_pre_hook(lambda *_: mixed.append(torch.is_autocast_enabled("cpu")))
+            found = super()._next(*arguments)
+            handle.remove()
+            return found
+
+    monkeypatch.setattr(tune, "Local", Watched)
+    monkeypatch.setattr(student, "here", lambda: student.Place("cpu", torch.bfloat16))
+    tune.sft(
+        tuned.short(quantisation="nf4"), lambda _folder: tuned.dataset(towns), folders(home, "watched", tmp_path), sandbox, lambda _: None
+    )  # fmt: skip
+    assert len(lived) == 3
+    assert mixed
+    assert not any(mixed)
+
+
+def test_of_several_gpus_the_first_is_trained_on(home: Path, tmp_path: Path) -> None:
+    """trl refuses one process that sees more than one, as a rented machine with two cards has it."""
+    tokenizer = student.tokenizer(Weights("../phi"), home / "tuned", 384)
+    model = student.with_adapter(student.base(Weights("../phi"), home / "tuned", "none", CPU), tuned.short().lora)
+    options = SFTConfig(max_length=384, **steps.settings(tmp_path, 0, 1e-3, 1, CPU))
+    options._n_gpu = 2
+    rows = Rows.from_list([{"prompt": "a", "completion": "b"}])
+    ready = steps.trainer(SFTTrainer, model, tmp_path, args=options, train_dataset=rows, processing_class=tokenizer)
+    assert (ready.args.n_gpu, ready.args.train_batch_size) == (1, ready.args.per_device_train_batch_size)
+
+
+def test_a_base_that_does_not_fit_the_memory_is_said_to_be_that(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(student, "_whole", full)
+    with pytest.raises(ModelUnavailable, match=r"\.\./phi does not fit the free memory; close what else uses it"):
+        student.base(Weights("../phi"), home / "tuned", "none", CPU)
 
 
 def test_four_bit_layers_compute_in_bf16_though_a_norm_under_autocast_gives_them_fp32(home: Path) -> None:
@@ -428,9 +487,9 @@ def test_figures_for_phi_2_are_known_before_its_weights_are(tmp_path: Path) -> N
     counts = estimate.parameters(wanted, tmp_path)
     assert (counts.frozen, counts.trained) == (2_779_683_840, 23_592_960)
     gpu = student.Place("cuda", torch.bfloat16)
-    assert str(estimate.memory(wanted, counts, shape, gpu)) == "about 2.72 GB (weights 1.82, adapter 0.38, activations 0.51)"
+    assert str(estimate.memory(wanted, counts, shape, gpu)) == "about 3.43 GB (weights 1.82, adapter 0.38, activations 1.23)"
     whole = estimate.memory(replace(wanted, quantisation="none"), counts, shape, gpu)
-    assert str(whole) == "about 6.45 GB (weights 5.56, adapter 0.38, activations 0.51)"
+    assert str(whole) == "about 6.83 GB (weights 5.56, adapter 0.38, activations 0.89)"
 
 
 @pytest.mark.parametrize(

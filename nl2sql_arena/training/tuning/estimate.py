@@ -2,9 +2,10 @@
 
 Memory follows the usual accounting: NF4 with double quantisation stores 4.127 bits a weight (Dettmers et al. 2023, arXiv 2305.14314) in
 linear layers and 16 bits elsewhere; a trained weight takes 4 bytes each for itself, its gradient and two moments of AdamW; with
-checkpointing each layer keeps its input and one layer at a time its inner activations, about 34 bytes a token and unit of width in 16 bits
-(Korthikanti et al. 2022, arXiv 2205.05198). Not in it: the CUDA context, fragmentation, what the adapter's dropout keeps of one layer, the
-tile of scores (at most 64 KiB a token of an answer), and the key/value states of held-out answers.
+checkpointing each layer keeps its input and one layer at a time what its backward pass needs. Under autocast that is more than 16 bits
+suggest: norms and Phi's GELU compute in fp32, and 4-bit layers answer in the precision of their input, so that with NF4 all between the
+layers is fp32 too. Not in it: the CUDA context, fragmentation, gradients on their way through a layer, the tile of scores (at most 64 KiB a
+token of an answer), and the key/value states of held-out answers.
 """
 
 import time
@@ -22,8 +23,11 @@ from nl2sql_arena.training.tuning import student
 from nl2sql_arena.training.tuning.student import Place
 
 NF4_BYTES = 4.127 / 8
-INNER_BYTES = 34
-"""A token and unit of width, in 16 bits: what one layer keeps for its backward pass."""
+INNER_BYTES = {2: 106, 4: 165}
+"""By the bytes of a number: what one layer keeps for its backward pass, a token and unit of width. Counted by hooks on all tensors that
+autograd saves in one layer of Phi-2's size with its adapter and dropout (torch 2.13, peft 0.21, on a CPU with a GPU's autocast rules, the
+masks of dropout at one byte).
+"""
 TRAINED_BYTES = 4 * 4
 """A trained number: itself, its gradient and the optimizer's two moments."""
 GIGABYTE = 1e9
@@ -74,7 +78,8 @@ def memory(tuning: Tuning, counts: Parameters, shape: Any, place: Place) -> Memo
     if tuning.quantisation == "nf4":
         weights = (counts.frozen - counts.linear) * each + counts.linear * NF4_BYTES
     tokens = tuning.schedule.batch * tuning.max_length
-    activations = tokens * shape.hidden_size * (each * shape.num_hidden_layers + INNER_BYTES * each / 2)
+    between = 4 if tuning.quantisation == "nf4" else each
+    activations = tokens * shape.hidden_size * (between * shape.num_hidden_layers + INNER_BYTES[each])
     return Memory(weights, counts.trained * TRAINED_BYTES, activations)
 
 

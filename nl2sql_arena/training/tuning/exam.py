@@ -47,9 +47,11 @@ class Exam:
 
     def __init__(self, card: ModelCard, examples: Sequence[Example], databases: Mapping[str, Database], sandbox: Sandbox) -> None:
         self.examples = tuple(examples)
-        self._engine = Engine({card.name: card}, Path(), databases, sandbox)
-        self._card = card
-        self._run = once(self._engine.run)
+        self._card, self._databases, self._sandbox = card, databases, sandbox
+        self._run = once(self._engine().run)
+
+    def _engine(self) -> Engine:
+        return Engine({self._card.name: self._card}, Path(), self._databases, self._sandbox)
 
     def __call__(self, backend: Backend) -> Figures:
         """Execution accuracy and the share of valid SQL (0..1) over the `scored` questions, and the seconds all answers took.
@@ -57,10 +59,12 @@ class Exam:
         Raises Infrastructure when none could be judged.
         """
         began = time.monotonic()
-        self._engine.add(self._card.name, backend)
+        # Anew: what a backend keeps of prompts, gigabytes with a large model, must not stay while the training goes on.
+        engine = self._engine()
+        engine.add(self._card.name, backend)
         by_id = {example.id: example for example in self.examples}
         requests = [Request(each.id, self._card.name, each.db, each.question) for each in self.examples]
-        answers = list(self._engine.answers(requests, limits=SCORE))
+        answers = list(engine.answers(requests, limits=SCORE))
         scored = [(answer, found.value) for answer in answers if (found := score(by_id[answer.id], answer, self._run)).value is not None]
         if not scored:
             why = answers[0].execution.message.rstrip(".") if answers else "none was asked"

@@ -3,7 +3,8 @@
     {"db", "question", "split", "chosen", "rejected", "source"}     a pair; "chosen_by" and "rejected_by" may name the models
     {"db", "question", "split", "completion", "label", "source"}    a verdict; "by" may name the model
 
-Answers are DuckDB SQL; `db` is a sample database; `source` is "vote" or "execution". A vote as `votes list --json` prints it is read too.
+Answers are DuckDB SQL; `db` is a sample database; `source` is "vote" or "execution". A vote as `votes export --format jsonl` writes it or
+`votes list --json` prints it is read too, not so the formats dpo and kto, which are other trainers' and name no question to check.
 Refused: questions of the sample databases' dev and test splits, also where they were typed by hand, and sets that are too small or
 one-sided. Not covered: how sure a voter was, and voters who vote for layout.
 """
@@ -73,6 +74,11 @@ def _rows(number: int, fields: Any) -> Iterator[Row]:
     if isinstance(fields, dict) and "winner" in fields:
         yield from _of_vote(number, fields)
         return
+    if isinstance(fields, dict) and "prompt" in fields:
+        raise BadInput(
+            f"Row {number} has a whole prompt, as `votes export --format dpo` writes it, in which no question can be checked; give the "
+            "votes.jsonl of `votes export --format jsonl`."
+        )
     kind = Verdict if isinstance(fields, dict) and "completion" in fields else Pair
     try:
         row = kind(**fields)
@@ -87,14 +93,15 @@ def _rows(number: int, fields: Any) -> Iterator[Row]:
 
 
 def _of_vote(number: int, vote: Mapping[str, Any]) -> Iterator[Row]:
-    """A vote for a query that runs is a pair, one for none of two is two verdicts; a tie says nothing, nor does a vote on readability.
+    """A vote for a query that runs is a pair, one for none of two is two verdicts; a tie says nothing, nor does a vote on readability or on
+    a question that its voter had answered before.
 
     A query that the voter put right is better than either side's.
     """
     needed = ("db", "question", "split", "sql_a", "sql_b", "outcome_a", "outcome_b", "model_a", "model_b")
     if missing := [key for key in needed if key not in vote]:
-        raise BadInput(f"Row {number} is a vote without {', '.join(missing)}; export votes with `votes list --json`.")
-    if vote.get("asks") == "readability":
+        raise BadInput(f"Row {number} is a vote without {', '.join(missing)}; export votes with `votes export --format jsonl`.")
+    if vote.get("asks") == "readability" or vote.get("chosen") == "control":
         return
     about = {"db": vote["db"], "question": vote["question"], "split": vote["split"], "source": "vote"}
     sides = {side: (vote[f"sql_{side}"], vote[f"model_{side}"], vote[f"outcome_{side}"]) for side in "ab"}

@@ -72,6 +72,8 @@ def trainer(kind: type[Any], model: Any, work: Path, **arguments: Any) -> Any:
     """A trainer of trl that reports to nobody, shows our own progress instead of its own, and trains the very weights given, in fp32."""
     quiet = type(kind.__name__, (kind,), {"_send_telemetry": lambda _self: None})
     weights = student.trained(model)
+    options = arguments["args"]
+    options._n_gpu = min(options.n_gpu, 1)  # of several GPUs the first one: trl refuses to spread one process over them
     made = quiet(model=model, **arguments)
     student.restore(made.model, weights)
     for callback in (ProgressCallback, PrinterCallback):

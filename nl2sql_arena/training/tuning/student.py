@@ -138,6 +138,10 @@ def _fetched(load: Any, weights: Weights, folder: Path, **options: Any) -> Any:
     revision = {"revision": weights.revision} if weights.revision and where == weights.id else {}
     try:
         return load(where, trust_remote_code=False, **revision, **options)
+    except (torch.OutOfMemoryError, MemoryError) as problem:
+        raise ModelUnavailable(
+            f"The base model {weights.id} does not fit the free memory; close what else uses it, or hold the base in nf4."
+        ) from problem
     except (OSError, ValueError, RuntimeError) as problem:
         raise ModelUnavailable(
             f"The base model {weights.id} cannot be loaded: {_first_line(problem)}; check its id in the recipe, or go online."

@@ -23,7 +23,7 @@ from nl2sql_arena.training.pairs import TrainingPair
 from nl2sql_arena.training.recipe import Tuning
 from nl2sql_arena.training.sets.datasets import Dataset
 from nl2sql_arena.training.tuning import checkpoints, contestant, estimate, student
-from nl2sql_arena.training.tuning.exam import Exam, built
+from nl2sql_arena.training.tuning.exam import Exam, Figures, built
 from nl2sql_arena.training.tuning.progress import Examiner, Log
 from nl2sql_arena.training.tuning.prompted import Prompted, Room, prompt_hash, prompted
 from nl2sql_arena.training.tuning.steps import Report, facts, follow, of_epochs, settings, trainer, understood, verdict
@@ -73,7 +73,14 @@ def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: L
     if texts.held_out:
         exam = Exam(_examined(card, tuning), data.held_out[: tuning.evaluation.questions], built(data.files, data.schemas), sandbox)
         plan = student.plan(model, tuning.quantisation, place)
-        ready.add_callback(Examiner(lambda live: exam(Local(live, tokenizer, plan, shape.max_position_embeddings)), log))
+
+        def examined(live: Any) -> Figures:
+            """As the arena will compute it. The trainer lets the whole model compute under autocast, which on a GPU keeps the keys and
+            values of a 4-bit base in fp32; not so the model inside, which has the adapter in it.
+            """
+            return exam(Local(live.get_base_model(), tokenizer, plan, shape.max_position_embeddings))
+
+        ready.add_callback(Examiner(examined, log))
     seconds = say_time(ready, tuning, place, log) if resume is None else 0.0
     ready.args.eval_on_start = resume is None and bool(texts.held_out)
     history = follow(ready, resume, log)
