@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,9 +22,13 @@ def words(text: str) -> list[str]:
 class StandIn:
     """`moods` are how the next requests for an answer are treated, in order; after them all is well."""
 
-    def __init__(self, answers: Mapping[str, str], *moods: str, tokenizes: bool = True, listed: Any = None, context: int = 0) -> None:
+    def __init__(
+        self, answers: Mapping[str, str], *moods: str, tokenizes: bool = True, listed: Any = None, context: int = 0, loading: int = 0
+    ) -> None:
         self.answers, self.moods, self.tokenizes, self.context = answers, list(moods), tokenizes, context
         self.listed = [{"id": MODEL, "owned_by": "vllm", "max_model_len": context or None}] if listed is None else listed
+        self.loading = loading
+        """So many requests of any kind are refused, as llama.cpp does while it loads its model."""
         self.key = ""
         """What it demands, when it demands one."""
         self.asked: list[dict[str, Any]] = []
@@ -82,6 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, {"detail": "Not Found"})
 
     def _let_in(self) -> bool:
+        if self.stand_in.loading:
+            self.stand_in.loading -= 1
+            self._send(503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}})
+            return False
         key = self.stand_in.key
         if key and self.headers.get("Authorization") != f"Bearer {key}":
             self._send(401, {"error": {"message": f"Wrong key: {self.headers.get('Authorization')}"}})
@@ -170,6 +179,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _error_event(self, _: dict[str, Any]) -> None:
         self._start_stream()
         self._event({"error": {"message": "The engine died.", "code": 500}})
+
+    def _crowded(self, _: dict[str, Any]) -> None:
+        """As llama.cpp, whose shared context is full before two that came together have their answers."""
+        until = time.monotonic() + 10
+        while self.stand_in.most_open < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        self._start_stream()
+        self._event({"error": {"message": "Context size has been exceeded.", "type": "server_error", "code": 500}})
 
     def _hang_up(self, _: dict[str, Any]) -> None:
         self.connection.close()

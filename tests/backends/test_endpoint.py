@@ -25,7 +25,7 @@ from tests.ports import free_port
 
 SQL = "SELECT count(*) FROM orders WHERE total > 10 ORDER BY id"
 ANSWERS = {"how many?": SQL, "which?": "SELECT city FROM customers", "on and on": f"{SQL}\n```\nThis query counts."}
-QUICK = Patience(attempts=3, first=0.01, longest=0.01, asked=0.02)
+QUICK = Patience(attempts=3, first=0.01, longest=0.01, asked=0.02, loading=1.0)
 Serve = Callable[..., StandIn]
 
 
@@ -182,6 +182,37 @@ def test_no_more_requests_are_open_than_the_card_says(serve: Serve) -> None:
         thread.join()
     assert [c.text for c in found] == [SQL] * 6
     assert server.most_open == 2
+
+
+def test_a_server_whose_context_several_questions_fill_is_asked_one_after_another(serve: Serve) -> None:
+    server = serve("crowded", "crowded")
+    backend = load(server.card(concurrency=2), patience=replace(QUICK, attempts=1))
+    assert [(c.text, c.failure) for c in backend.generate([ask("a"), ask("b")])] == [(SQL, "")] * 2
+    assert len(server.asked) == 4
+    server.most_open = 0
+    assert [c.text for c in backend.generate([ask(f"{n}") for n in range(4)])] == [SQL] * 4
+    assert server.most_open == 1
+
+
+def test_a_question_that_fills_the_context_alone_is_a_failure(serve: Serve) -> None:
+    server = serve(*["crowded"] * 9)
+    server.most_open = 2
+    completion = one(server)
+    assert completion.failure.endswith("reports an error: Context size has been exceeded after 3 attempts.")
+    assert len(server.asked) == 1 + QUICK.attempts
+
+
+def test_a_server_that_still_loads_its_model_is_waited_for(serve: Serve) -> None:
+    server = serve(listed=[{"id": MODEL, "owned_by": "llamacpp", "meta": {"n_ctx": 100}}], loading=2)
+    backend = load(server.card(), patience=QUICK)
+    assert (backend.context, backend.count_tokens("one two")) == (100, 2)
+    with pytest.raises(ModelUnavailable, match="lists no model 'writer' but other"):
+        load(serve(listed=[{"id": "other", "owned_by": "llamacpp"}], loading=2).card(), patience=QUICK)
+
+
+def test_a_server_that_does_not_get_ready_says_what_it_is_at(serve: Serve) -> None:
+    with pytest.raises(ModelUnavailable, match=r"status 503: Loading model for 0 seconds; try again once it has loaded its model"):
+        load(serve(loading=99).card(), patience=replace(QUICK, loading=0))
 
 
 def test_beams_are_not_asked_of_a_server(serve: Serve) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
@@ -20,7 +20,7 @@ import httpx
 
 from nl2sql_arena import catalog
 from nl2sql_arena.backends.endpoint import wire
-from nl2sql_arena.backends.endpoint.wire import Again, Never, NoStreaming, Piece
+from nl2sql_arena.backends.endpoint.wire import Again, Crowded, Never, NoStreaming, Piece
 from nl2sql_arena.types import Completion, FinishReason, GenerationRequest, ModelCard, OnToken
 
 Cancelled = Callable[[], bool]
@@ -42,6 +42,8 @@ class Patience:
     first: float = 0.5
     longest: float = 8.0
     asked: float = 30.0
+    loading: float = 60.0
+    """How long a server that is still loading its model is waited for before the first question, in seconds."""
 
     def wait(self, failed: int, after: float) -> float:
         if after:
@@ -87,6 +89,7 @@ class Call:
 class Endpoint:
     """One model on a server. Safe to call from several threads; `concurrency` bounds all of their requests together.
 
+    A server that has too little context for several at once is asked one after another from then on.
     Seconds are those of the attempt that gave the answer; waiting for a turn and for earlier attempts is no model's time.
     """
 
@@ -100,6 +103,7 @@ class Endpoint:
         self.context = context
         self._card, self._server, self._patience = card, card.server, patience or Patience()
         self._gate = asyncio.Semaphore(card.server.concurrency)
+        self._turn, self._crowded = asyncio.Lock(), False
         self._streaming = 2
         self.count_tokens: Callable[[str], int] = lru_cache(2048)(tokenize) if tokenize else wire.estimate
 
@@ -160,11 +164,12 @@ class Endpoint:
     async def _tried(self, client: httpx.AsyncClient, job: Job, call: Call) -> Completion:
         failed = 0
         while True:
-            job.begin()
-            streaming = self._streaming
+            streaming, alone = self._streaming, self._crowded
             try:
-                async with asyncio.timeout(self._server.seconds):
-                    return await self._attempt(client, job, call, streaming)
+                async with self._turn if alone else nullcontext():
+                    job.begin()
+                    async with asyncio.timeout(self._server.seconds):
+                        return await self._attempt(client, job, call, streaming)
             except NoStreaming:
                 self._streaming = min(self._streaming, streaming - 1)
                 continue
@@ -173,6 +178,9 @@ class Endpoint:
             except Never as problem:
                 return self._failed(job, str(problem), failed + 1)
             except (Again, httpx.RequestError) as problem:
+                if isinstance(problem, Crowded) and not alone:
+                    self._crowded = True
+                    continue
                 failed += 1
                 if failed >= self._patience.attempts:
                     return self._failed(job, str(problem) if isinstance(problem, Again) else unreachable(problem), failed)

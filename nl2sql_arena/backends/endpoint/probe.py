@@ -3,6 +3,7 @@
 Lists and counts go beyond what OpenAI's routes promise; each server (vLLM, llama.cpp, Ollama, transformers serve) has some of them.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,12 +25,12 @@ PROBE = "SELECT 1"
 
 
 def load(card: ModelCard, _folder: object = None, patience: Patience | None = None) -> Endpoint:
-    """Raises ModelUnavailable when the server cannot be reached, wants another key, or lists its models and this is none of them."""
+    """Raises ModelUnavailable for a server that cannot be reached, wants another key, does not get ready, or lists other models alone."""
     if card.server is None:
         raise BadCard(f"Model {card.name} has backend 'endpoint' but no [server] table; docs/endpoints.md shows one.")
     _check_key(card)
     client = _client(card)
-    listed = _models(card, client)
+    listed = _models(card, client, patience or Patience())
     mine = [entry for entry in listed if _same(str(entry.get("id", "")), card.server.model)]
     if listed and not mine and all(entry.get("owned_by") in WHOLE_LISTS for entry in listed):
         names = ", ".join(str(entry.get("id"))[:100] for entry in listed[:5])
@@ -41,12 +42,12 @@ def load(card: ModelCard, _folder: object = None, patience: Patience | None = No
 def offered(card: ModelCard) -> dict[str, int]:
     """The models that a card's server lists, each with its longest prompt and answer in tokens, 0 where it says none.
 
-    Raises ModelUnavailable when the server cannot be reached or wants another key.
+    Raises ModelUnavailable when the server cannot be reached, wants another key or does not get ready.
     """
     _check_key(card)
     client = _client(card)
     bounds = {}
-    for entry in _models(card, client):
+    for entry in _models(card, client, Patience()):
         bounds[str(entry.get("id", ""))] = min(_contexts([entry], card, client), default=0)
     return bounds
 
@@ -75,16 +76,25 @@ def _unavailable(card: ModelCard, reason: str) -> ModelUnavailable:
     return ModelUnavailable(f"Model {card.name} is not available: {wire.failure(card, reason)}")
 
 
-def _models(card: ModelCard, client: httpx.Client) -> list[dict[str, Any]]:
-    """What the server lists; empty where it lists nothing that can be read."""
+def _models(card: ModelCard, client: httpx.Client, patience: Patience) -> list[dict[str, Any]]:
+    """What the server lists, once it is ready; empty where it lists nothing that can be read."""
     assert card.server is not None
-    try:
-        reply = client.get(card.server.url.rstrip("/") + "/models", headers=wire.headers(card.server))
-    except httpx.ReadTimeout:
-        return []  # busy, or waking up: the first question will tell
-    except httpx.RequestError as problem:
-        step = "start it, or correct its address (server.url of a card)"
-        raise _unavailable(card, f"{unreachable(problem)}; {step}") from problem
+    until = time.monotonic() + patience.loading
+    while True:
+        try:
+            reply = client.get(card.server.url.rstrip("/") + "/models", headers=wire.headers(card.server))
+        except httpx.ReadTimeout:
+            return []  # busy, or waking up: the first question will tell
+        except httpx.RequestError as problem:
+            step = "start it, or correct its address (server.url of a card)"
+            raise _unavailable(card, f"{unreachable(problem)}; {step}") from problem
+        if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        # llama.cpp loads its model and refuses even its list meanwhile; what it holds and how much it reads must not stay unknown
+        if time.monotonic() >= until:
+            said = str(wire.refusal(card, reply.status_code, reply.text, "", 0))
+            raise _unavailable(card, f"{said} for {patience.loading:.0f} seconds; try again once it has loaded its model")
+        time.sleep(min(1.0, patience.loading / 10))
     if reply.status_code in (401, 403):
         raise _unavailable(card, str(wire.refusal(card, reply.status_code, "", "", 0)))
     rows = _json(reply).get("data")

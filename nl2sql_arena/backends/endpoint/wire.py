@@ -21,6 +21,8 @@ ENDED: dict[str, FinishReason] = {
 }
 """How servers say that an answer is whole or cut; any other word means that there is no usable answer."""
 QUERY = re.compile(r"(?:^|\n)\s*\(*\s*(?:SELECT|WITH|FROM|VALUES)\b", re.IGNORECASE)
+CROWDED = "context size has been exceeded"
+"""What llama.cpp tells all that it is answering once their shared context is full; a prompt too long by itself is refused otherwise."""
 SAID_CHARS = 200
 
 
@@ -30,6 +32,10 @@ class Again(Exception):
     def __init__(self, reason: str, after: float = 0.0) -> None:
         super().__init__(reason)
         self.after = after
+
+
+class Crowded(Again):
+    """The questions that are open at once fill the context that they share on the server; one after another they may fit."""
 
 
 class Never(Exception):
@@ -90,7 +96,7 @@ def piece(data: str) -> Piece:
     if not isinstance(said, dict):
         raise Again("sent JSON that is no answer")
     if said.get("error"):
-        raise Again(f"reports an error: {message(said)}")
+        raise _again(f"reports an error: {message(said)}")
     choices, usage = said.get("choices"), said.get("usage")
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices) or not (choices or usage):
         raise Again("sent JSON that is no answer")
@@ -113,12 +119,16 @@ def refusal(card: ModelCard, status: int, said: str, after: str, streaming: int)
     server = _server(card)
     text = _said(said)
     if status in (401, 403):
-        step = f"check the key in {server.key_variable}" if server.key_variable else "name its key's variable as server.key_variable"
+        step = (
+            f"check the key in {server.key_variable}"
+            if server.key_variable
+            else "name its key's variable with --key-variable, or as server.key_variable in card.toml"
+        )
         return Never(f"refuses access ({status}); {step}")
     if streaming and status in (400, 415, 422, 501) and "stream" in said.lower():
         return NoStreaming()
     if status in BUSY:
-        return Again(f"answered with status {status}{text}", _seconds(after))
+        return _again(f"answered with status {status}{text}", _seconds(after))
     if status in (404, 405):
         return Never(
             f"does not answer for the model '{server.model}' at {server.api} ({status}{text}); correct url, model or api in card.toml"
@@ -126,6 +136,10 @@ def refusal(card: ModelCard, status: int, said: str, after: str, streaming: int)
     if 300 <= status < 400:
         return Never(f"redirects elsewhere ({status}); write the final address as url in card.toml")
     return Never(f"refused the request ({status}{text})")
+
+
+def _again(reason: str, after: float = 0.0) -> Again:
+    return Crowded(reason) if CROWDED in reason.lower() else Again(reason, after)
 
 
 def _server(card: ModelCard) -> Server:
