@@ -21,6 +21,7 @@ from nl2sql_arena.ui.details import Details
 from nl2sql_arena.ui.fixing import Fixing
 from nl2sql_arena.ui.guessing import Guessing
 from nl2sql_arena.ui.sessions import Round, Session, Sessions
+from nl2sql_arena.ui.sides import check_choice
 from nl2sql_arena.ui.visitor import Visitor
 from nl2sql_arena.ui.vote_buttons import VoteButtons, on_equal_tables
 from nl2sql_arena.ui.words import CHOOSE_FIRST, GOLD, GUESSED, PASSED, SAID, SAID_READS, SAME_QUERY, UNDONE, WHO
@@ -145,6 +146,7 @@ class Ballot:
             asked = session.round
             try:
                 battle_id, token = _own(asked, ticket)
+                check_choice(asked, winner)
                 if session.consent is None:
                     asked.asks_consent, asked.wanted = True, winner
                     return self.visitor.page(asked) | {self.told: render.note(CHOOSE_FIRST, "warn")}

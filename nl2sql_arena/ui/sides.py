@@ -13,9 +13,9 @@ import gradio as gr
 
 from nl2sql_arena import arena
 from nl2sql_arena.database import Database
-from nl2sql_arena.errors import ArenaError
+from nl2sql_arena.errors import ArenaError, BadVote
 from nl2sql_arena.services import Services
-from nl2sql_arena.types import Answer, Battle
+from nl2sql_arena.types import Answer, Battle, Winner
 from nl2sql_arena.ui import render
 from nl2sql_arena.ui.sessions import Round
 
@@ -88,15 +88,22 @@ def schema(database: Database) -> str:
 
 def question(asked: Round) -> str:
     """What a voter is asked of an open battle."""
-    if asked.battle and asked.about_reading and same_query(asked.battle):
+    if is_one_answer(asked):
         return render.note("Both sides wrote the very same query. Go on below the results.")
     which = "Both results are the same table: which query reads better?" if asked.about_reading else "Which answer is better?"
     return render.note(f"{which} Vote below the results.")
 
 
-def same_query(battle: Battle) -> bool:
-    """Whether both queries are one, laid out alike."""
-    return battle.a.prepared.formatted == battle.b.prepared.formatted
+def is_one_answer(asked: Round) -> bool:
+    """Whether both queries are one, laid out alike, and so are both tables: then neither side can be the better one."""
+    battle = asked.battle
+    return battle is not None and asked.about_reading and battle.a.prepared.formatted == battle.b.prepared.formatted
+
+
+def check_choice(asked: Round, winner: Winner) -> None:
+    """Raises BadVote for a preference where there is nothing to prefer."""
+    if winner in ("model_a", "model_b") and is_one_answer(asked):
+        raise BadVote("Both sides wrote the very same query, so neither is better; vote “Equal” or skip it.")
 
 
 def take(services: Services, asked: Round, battle: Battle) -> None:

@@ -21,7 +21,7 @@ from nl2sql_arena.ui import render, sides
 from nl2sql_arena.ui.ballot import ANOTHER, NO_BATTLE
 from nl2sql_arena.ui.guessing import Guessing
 from nl2sql_arena.ui.sessions import End, Round, Session, Sessions, Visit
-from nl2sql_arena.ui.sides import Sides
+from nl2sql_arena.ui.sides import Sides, check_choice
 from nl2sql_arena.ui.vote_buttons import VoteButtons, on_equal_tables
 from nl2sql_arena.ui.words import SAID, SAID_READS, TAKEN_FOR, WHO_IN_A_STUDY
 from nl2sql_arena.votes import study_course, tokens
@@ -279,6 +279,7 @@ class StudyTab:
                 asked = session.round
                 try:
                     battle_id, token, visit = self._own(session, ticket, remembered)
+                    check_choice(asked, winner)
                     is_limited = self.sessions.admit("vote", request)
                     self.services.store.vote(battle_id, winner, visit.seat.voter, token)
                     if not is_limited:

@@ -57,7 +57,8 @@ class VoteButtons:
         update |= {part: gr.update(visible=is_open) for part in (self.skip, self.cant_tell, self.hint)}
         for winner, button in self.verdicts.items():
             chosen = has_vote and asked.winner == winner
-            update[button] = gr.update(value=labels[winner], interactive=is_open, variant="primary" if chosen else "secondary")
+            can_win = winner in ("tie", "both_bad") or not sides.is_one_answer(asked)
+            update[button] = gr.update(value=labels[winner], interactive=is_open and can_win, variant="primary" if chosen else "secondary")
         return update | self.where(asked)
 
     def where(self, asked: Round) -> Update:
@@ -73,6 +74,6 @@ class VoteButtons:
 
 def on_equal_tables(asked: Round, same_query: str) -> str:
     """What an open battle is about where both tables are one; `same_query` where the two queries are, too."""
-    if asked.battle is None or not asked.is_open or not asked.about_reading:
+    if not asked.is_open or not asked.about_reading:
         return ""
-    return render.note(same_query if sides.same_query(asked.battle) else READING)
+    return render.note(same_query if sides.is_one_answer(asked) else READING)

@@ -56,7 +56,7 @@ KEPT: dict[str, str] = {
     "synced": "Saved and synced: it outlives this machine.",
 }
 """Where what a visitor did with a battle is, by `Services.kept`."""
-SAME_QUERY = "Both sides wrote the very same query, so there is nothing to choose: skip it."
+SAME_QUERY = "Both sides wrote the very same query, so there is nothing to choose: go on to the next question."
 PASSED: dict[str, str] = {
     "skip": "Skipped; it counts for nobody. Ask the next question.",
     "cant_tell": "Noted that you cannot tell; that is no tie and counts for nobody. Ask the next question.",

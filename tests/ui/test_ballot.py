@@ -144,6 +144,12 @@ def test_on_one_and_the_same_query_there_is_nothing_to_choose(page):
     assert SAME_QUERY in page.shown["told"]
     assert "very same query" in page.shown["status"]
     assert "which query reads better" not in page.shown["status"]
+    can = {winner: page.shown[f"vote-{winner}"]["interactive"] for winner in BUTTONS}
+    assert can == {"model_a": False, "model_b": False, "tie": True, "both_bad": True}
+    page.vote("model_a")
+    assert "neither is better" in page.shown["told"], "not even a page that is not ours may say so"
+    page.vote("tie")
+    assert "Recorded: both read equally well." in page.shown["reveal"]
 
 
 # A disk without room
