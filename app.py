@@ -29,6 +29,7 @@ def serve(settings: Settings) -> None:
     # `hardware` comes first: a Space's `spaces` package must be imported before torch.
     from nl2sql_arena import hardware, zero_gpu  # isort: skip
     from gradio import Error
+    from httpx import HTTPError
 
     from nl2sql_arena.services import choose_profile, open_services, read_copy, without_loading
     from nl2sql_arena.ui import build_app, launch_options
@@ -50,7 +51,7 @@ def serve(settings: Settings) -> None:
         for database in services.databases.values():
             database.schema()
         device = hardware.detect()
-        services.engine.generate = zero_gpu.decorated(services.engine.generate, refusals=(Error,))
+        services.engine.generate = zero_gpu.decorated(services.engine.generate, refusals=(Error, HTTPError))
         profile = choose_profile(services, device.has_gpu, device.name, announce)
         if device.zero_gpu:
             profile = without_loading(services, profile)

@@ -11,6 +11,7 @@ from nl2sql_arena import zero_gpu
 class Device:
     name: str
     has_gpu: bool
+    """A CUDA GPU, on which the real pair opens by itself."""
     zero_gpu: bool
     concurrency: int
     """Battles that may run at once: one on a GPU of one's own, several where each call gets a slot or models are tiny."""
@@ -25,6 +26,8 @@ def detect() -> Device:
     if torch.cuda.is_available():
         memory = torch.cuda.get_device_properties(0).total_memory / 2**30
         return Device(f"{torch.cuda.get_device_name(0)}, {memory:.0f} GB", True, False, 1)
+    if torch.backends.mps.is_available():  # which torch does not let several threads use at once
+        return Device(f"Apple GPU ({platform.machine()}, {os.cpu_count()} cores)", False, False, 1)
     return Device(f"CPU ({platform.machine()}, {os.cpu_count()} cores)", False, False, 4)
 
 

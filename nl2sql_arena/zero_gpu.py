@@ -53,8 +53,9 @@ def seconds(requests: Sequence[GenerationRequest]) -> int:
 def decorated(generate: Generate, refusals: tuple[type[Exception], ...] = ()) -> Generate:
     """The generator with both sides of a question in one call, under the one GPU decorator; itself elsewhere.
 
-    `refusals` are what `spaces` raises for a visitor to read (Gradio's own error), such as a quota that is spent; they become
-    ModelUnavailable. What was answered once is remembered, so that an example costs its quota once; it keeps the times of that once.
+    `refusals` are what `spaces` raises for a visitor to read (Gradio's own error), such as a quota that is spent, and what the HTTP library
+    raises by which it asks; they become ModelUnavailable, as do the plain RuntimeErrors by which it says that its scheduler failed. What
+    was answered once is remembered, so that an example costs its quota once; it keeps the times of that once.
     """
     if not is_here():
         return generate
@@ -64,6 +65,7 @@ def decorated(generate: Generate, refusals: tuple[type[Exception], ...] = ()) ->
         yield from generate(requests, None, None)
 
     answers = Answers()
+    expected: tuple[type[Exception], ...] = (RuntimeError, *refusals)
 
     def all_questions(
         requests: Sequence[GenerationRequest], _on_token: OnToken | None = None, cancelled: Cancelled | None = None
@@ -81,7 +83,7 @@ def decorated(generate: Generate, refusals: tuple[type[Exception], ...] = ()) ->
                 for completion in one_question(both):
                     answers.keep(both, completion)
                     yield completion
-            except refusals as problem:
+            except expected as problem:
                 raise ModelUnavailable(f"ZeroGPU could not answer: {_sentence(problem)}") from problem
 
     return all_questions

@@ -155,6 +155,19 @@ def test_an_error_over_there_is_one_here(on_zero_gpu):
         drained(zero_gpu.decorated(broken, refusals=(gradio.Error,)), asked())
 
 
+def test_a_scheduler_out_of_order_is_one_sentence(on_zero_gpu, monkeypatch):
+    def out_of_order(*_, **__):
+        def call(_requests):
+            yield from ()
+            raise RuntimeError("ZeroGPU API /schedule error: 500 (Internal Server Error)")
+
+        return lambda _task: call
+
+    monkeypatch.setattr(on_zero_gpu, "GPU", out_of_order)
+    with pytest.raises(ModelUnavailable, match=r"^ZeroGPU could not answer: ZeroGPU API /schedule error: 500 \(Internal Server Error\)\.$"):
+        drained(zero_gpu.decorated(Writer(), refusals=(gradio.Error,)), asked())
+
+
 def test_importing_the_app_imports_spaces_before_torch_and_gradio(tmp_path):
     """In a process of its own, as a Space starts it."""
     environment = os.environ | {

@@ -80,5 +80,8 @@ def load(card: ModelCard, models_dir: Path) -> Backend:
     try:
         return BACKENDS[card.backend](card, models_dir / card.name)
     except ImportError as error:
-        package = (error.name or str(error)).partition(".")[0]
+        if not error.name:  # a package that is there and cannot start, such as bitsandbytes for another CUDA
+            said = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
+            raise ModelUnavailable(f"Model {card.name} cannot be loaded: {said}; install requirements.txt anew.") from error
+        package = error.name.partition(".")[0]
         raise ModelUnavailable(f"Model {card.name} needs the package {package}; install it with `pip install {package}`.") from error

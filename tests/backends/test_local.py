@@ -248,17 +248,61 @@ def test_scores_that_are_not_finite_are_a_failure_not_an_answer(models: Path, be
     assert ask(backend, beams=beams).failure == NOT_FINITE
 
 
-def test_running_out_of_memory_is_a_failure_and_the_model_lives_on(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+FULL = (
+    torch.OutOfMemoryError("CUDA out of memory."),
+    RuntimeError("MPS backend out of memory (MPS allocated: 17.9 GB, max allowed: 18.1 GB). Tried to allocate 1.0 GB on private pool."),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
+)
+"""What torch raises where a memory is full."""
+
+
+@pytest.mark.parametrize("error", FULL, ids=lambda error: str(error)[:30])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_running_out_of_memory_is_a_failure_and_the_model_lives_on(
+    models: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, beams: int
+) -> None:
     backend = load(models, "phi")
     before = ask(backend).text
 
     def full(*_: object, **__: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory.")
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(backend._model, "forward", full)
-        assert "memory" in ask(backend).failure
+        assert "memory" in ask(backend, beams=beams).failure
     assert ask(backend).text == before
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_kept_prefixes_are_given_up_before_a_question_is(models: Path, monkeypatch: pytest.MonkeyPatch, beams: int) -> None:
+    backend = load(models, "phi")
+    expected = ask(backend, beams=beams).text
+    ask(backend, prefix=f"2{SCHEMA}")
+    forward, asked = backend._model.forward, []
+
+    def tight(*arguments: object, **options: object) -> object:
+        asked.append(len(backend._prefixes))
+        if backend._prefixes:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(*arguments, **options)
+
+    monkeypatch.setattr(backend._model, "forward", tight)
+    found = ask(backend, beams=beams)
+    assert not found.failure
+    assert found.text == expected
+    assert asked[0] > 0
+
+
+def test_prefixes_take_no_more_memory_than_is_left_free_beside_them(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = load(models, "phi")
+    ask(backend, prefix=f"0{SCHEMA}", cap=1)
+    room = int(2.5 * backend._kept_bytes())
+    monkeypatch.setattr(decoding, "_free_bytes", lambda _: room)
+    for number in range(1, 4):
+        ask(backend, prefix=f"{number}{SCHEMA}", cap=1)
+    assert len(backend._prefixes) == 2
 
 
 def test_threads_share_one_model(phi: Local) -> None:
@@ -290,12 +334,14 @@ PHI, SQLCODER = 2_779_683_840, 6_738_546_688
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Gives this machine a GPU with so many GB (10^9 bytes) free of so many."""
+    """Gives this machine a GPU with so many GB (10^9 bytes) free of so many, of which this process holds so many."""
 
-    def have(free: float, total: float, bf16: bool = True) -> None:
+    def have(free: float, total: float, bf16: bool = True, held: float = 0.0) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (int(free * 1e9), int(total * 1e9)))
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
+        for amount in ("memory_reserved", "memory_allocated"):
+            monkeypatch.setattr(torch.cuda, amount, lambda: int(held * 1e9))
 
     return have
 
@@ -307,8 +353,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_auto_holds_both_of_the_pair_alike(gpu: Callable[..., None], total: float, bf16: bool, held: str) -> None:
     gpu(total - 0.3, total, bf16)
     assert str(choose("auto", PHI)) == held
-    taken = (2 if held.startswith("bf16") else 0.65) * PHI / 1e9 + 0.6
-    gpu(total - taken, total, bf16)
+    taken = (2 if held.startswith("bf16") else 0.65) * PHI / 1e9
+    gpu(total - taken - 0.6, total, bf16, held=taken)
     assert str(choose("auto", SQLCODER)) == held
 
 
@@ -318,10 +364,20 @@ def test_before_ampere_four_bits_compute_in_fp16_and_a_small_model_is_not_quanti
     assert str(choose("auto", 5_000_000)) == "fp16 on cuda"
 
 
-def test_what_another_program_holds_of_a_large_gpu_counts(gpu: Callable[..., None]) -> None:
-    gpu(9, 24)
+@pytest.mark.parametrize(("others", "held"), [(2.5, "bf16 on cuda"), (4.5, "nf4 on cuda"), (15, "nf4 on cuda")])
+def test_what_another_program_holds_of_a_gpu_counts_for_both_of_the_pair(gpu: Callable[..., None], others: float, held: str) -> None:
+    gpu(25.4 - others, 25.4)
+    assert str(choose("auto", PHI)) == held
+    taken = (2 if held.startswith("bf16") else 0.65) * PHI / 1e9
+    gpu(25.4 - others - taken, 25.4, held=taken)
+    assert str(choose("auto", SQLCODER)) == held
+
+
+def test_what_torch_keeps_of_a_gpu_without_using_it_is_free(gpu: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu(10, 40, held=28)
     assert str(choose("auto", SQLCODER)) == "nf4 on cuda"
-    assert str(choose("auto", PHI)) == "bf16 on cuda"
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: int(20e9))
+    assert str(choose("auto", SQLCODER)) == "bf16 on cuda"
 
 
 def test_on_a_mac_models_run_in_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,6 +385,7 @@ def test_on_a_mac_models_run_in_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.backends.mps, "is_macos_or_newer", lambda major, minor: True)
     assert str(choose("auto", PHI)) == "bf16 on mps"
+    assert str(choose("auto", 5_000_000)) == "fp32 on cpu, 1 thread"
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16", "fp32", "nf4"])
@@ -468,6 +525,17 @@ def test_a_question_with_the_mark_where_code_llama_fills_in_is_read_as_text(tmp_
 def test_a_missing_package_is_named(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nl2sql_arena.backends.local.loading.find_spec", lambda name: None)
     with pytest.raises(ModelUnavailable, match="pip install bitsandbytes"):
+        load(models, "phi", precision="nf4")
+
+
+def test_a_package_that_is_there_and_cannot_start_is_not_called_missing(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("Could not import module 'validate_bnb_backend_availability'. Are this object's requirements defined?")
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", fail)
+    with pytest.raises(
+        ModelUnavailable, match=r"cannot be loaded: Could not import module 'validate_bnb[^.]*; install requirements.txt anew"
+    ):
         load(models, "phi", precision="nf4")
 
 

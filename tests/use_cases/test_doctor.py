@@ -63,8 +63,8 @@ def big(gigabytes: int, precision: str = "auto") -> ModelCard:
     ("free", "total", "precision", "state", "says"),
     [
         (24, 24, "auto", "to download", "bf16 because 16-bit weights fit 24.0 GB"),
-        (15, 24, "auto", "to download", "nf4 because 13.0 GB of 16-bit weights and room to work do not fit 15.0 GB"),
-        (16, 16, "auto", "to download", "nf4 because this GPU cannot hold Phi-2 and SQLCoder at 16 bits, and both sides run alike"),
+        (15, 24, "auto", "to download", "nf4 because 15.0 GB of free GPU memory cannot hold Phi-2 and SQLCoder at 16 bits, and both sides"),
+        (16, 16, "auto", "to download", "nf4 because 16.0 GB of free GPU memory cannot hold Phi-2 and SQLCoder at 16 bits, and both sides"),
         (4, 24, "auto", "too large", "4.2 GB of weights do not fit 4.0 GB"),
         (15, 24, "bf16", "too large", "bf16 because the card says so; 13.0 GB of weights do not fit 15.0 GB"),
         (15, 24, "int8", "to download", "int8 because the card says so"),
@@ -78,6 +78,15 @@ def test_precision_follows_card_and_free_memory(
     assert found.state == state
     assert says in found.why
     assert found.precision.endswith(" on cuda")
+
+
+def test_what_this_process_has_loaded_already_is_told_from_what_others_hold(
+    gpu: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu(10, 24)
+    for amount in ("memory_reserved", "memory_allocated"):
+        monkeypatch.setattr(torch.cuda, amount, lambda: int(13 * GB))
+    assert "nf4 because 13.0 GB of 16-bit weights and room to work do not fit 10.0 GB" in forecast(big(13), tmp_path / "big").why
 
 
 def test_weights_on_this_machine_are_counted_not_estimated(tmp_path: Path) -> None:

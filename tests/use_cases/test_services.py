@@ -41,7 +41,7 @@ def test_without_a_gpu_the_minis_play_and_the_page_says_why(opened: Opened) -> N
     services = opened()
     profile = choose_profile(services, False, "CPU (x86_64, 2 cores)")
     assert (profile.kind, profile.pair, profile.hardware) == ("mini", MINI_PAIR, "CPU (x86_64, 2 cores)")
-    assert profile.reason == "No CUDA GPU was found, so the real pair cannot run here."
+    assert profile.reason == "No CUDA GPU was found, on which the real pair opens; ARENA_PROFILE=real tries it here all the same."
     assert profile.running == ("scripted", "scripted")
     assert set(profile.models) == {*MINI_PAIR, "rule"}
 
@@ -183,8 +183,18 @@ def test_the_hardware_is_what_torch_sees() -> None:
 
     device = hardware.detect()
     assert device.has_gpu == torch.cuda.is_available()
-    assert device.name.startswith("CPU (") or device.has_gpu
+    assert device.name.startswith(("CPU (", "Apple GPU (")) or device.has_gpu
     assert not device.zero_gpu
+
+
+def test_on_a_mac_s_gpu_one_battle_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    device = hardware.detect()
+    assert device.name.startswith("Apple GPU (")
+    assert device.concurrency == 1
 
 
 def test_further_databases_are_joined_without_loading_a_model_again(opened: Opened, tmp_path: Path) -> None:

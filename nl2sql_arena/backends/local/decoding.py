@@ -28,12 +28,13 @@ from nl2sql_arena.backends.local.text import Cancelled, Finite, Halt, NotFinite,
 from nl2sql_arena.types import Completion, GenerationRequest, OnToken
 
 KEPT_PREFIXES = 4
+"""At most; fewer where they would take more memory than is free beside them, which other models need, too."""
 SHORTEST_PREFIX = 16
 """Tokens below which keeping a prefix saves nothing."""
 MOST_ROWS = 16
 """Requests that decode together when memory allows."""
 NOT_FINITE = "The model's scores are not finite numbers, which in fp16 is an overflow; load it with precision bf16 or fp32."
-OUT_OF_MEMORY = "The model ran out of memory; ask a shorter question, unload another model or load it with precision nf4."
+OUT_OF_MEMORY = "The model ran out of memory; ask a shorter question, or start again with fewer models or with precision nf4."
 
 
 class Local:
@@ -139,10 +140,12 @@ class Local:
             except (MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise
-                self._free()
+                had_prefixes = self._free()
                 batch.halve([row for row in together if row not in ended])
                 if len(together) == 1 and not ended:
-                    return [batch.waiting.popleft().end(failure=OUT_OF_MEMORY)]
+                    if not had_prefixes:
+                        return [batch.waiting.popleft().end(failure=OUT_OF_MEMORY)]
+                    together[0].prefix = ()  # once more, in the memory that the kept prefixes had
             if ended:
                 return [*ended.values()]
         return self._end(batch)
@@ -199,7 +202,7 @@ class Local:
             cache = DynamicCache(config=self._model.config)
             self._next([[*prefix]], cache, np.ones((1, 0), bool))
             self._prefixes[prefix] = cache
-            if len(self._prefixes) > KEPT_PREFIXES:
+            while len(self._prefixes) > 1 and (len(self._prefixes) > KEPT_PREFIXES or self._kept_bytes() > _free_bytes(self._plan.device)):
                 self._prefixes.popitem(last=False)
         self._prefixes.move_to_end(prefix)
         cache = deepcopy(self._prefixes[prefix])
@@ -219,8 +222,7 @@ class Local:
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-            self._free()
-            return row.end(failure=OUT_OF_MEMORY)
+            return self._beams(row, cancelled) if self._free() else row.end(failure=OUT_OF_MEMORY)
         stopped = any(token in self._eos or row.text.add(token) for token in written)
         row.heard()
         if cancelled():
@@ -252,16 +254,22 @@ class Local:
         """See `Completion.peak_memory`; 0 where keys and values were not seen, as those of beams are not."""
         if self._plan.device == "cuda":
             return round(int(torch.cuda.max_memory_allocated()) / 1e6, 3)
-        held = self._weight_bytes + sum(map(bytes_of, self._prefixes.values())) + state_bytes
+        held = self._weight_bytes + self._kept_bytes() + state_bytes
         return round(held / 1e6, 3) if state_bytes else 0.0
 
     def _tensor(self, values: Any) -> torch.Tensor:
         return torch.tensor(values, device=self._plan.device)
 
-    def _free(self) -> None:
+    def _kept_bytes(self) -> int:
+        return sum(map(bytes_of, self._prefixes.values()))
+
+    def _free(self) -> bool:
+        """Gives up the kept prefixes; whether there were any."""
+        had_prefixes = bool(self._prefixes)
         self._prefixes.clear()
         if self._plan.device == "cuda":
             torch.cuda.empty_cache()
+        return had_prefixes
 
 
 def _free_bytes(device: str) -> int:

@@ -56,7 +56,9 @@ def _why(card: ModelCard, plan: Plan, parameters: int, free: float) -> str:
     if card.precision != "auto":
         return f"{plan.precision} because the card says so"
     if plan.quantised and is_for_one(parameters):
-        return f"{plan.precision} because this GPU cannot hold Phi-2 and SQLCoder at 16 bits, and both sides run alike"
+        return (
+            f"{plan.precision} because {free:.1f} GB of free GPU memory cannot hold Phi-2 and SQLCoder at 16 bits, and both sides run alike"
+        )
     if plan.quantised:
         whole = 2 * parameters / 1e9
         return f"{plan.precision} because {whole:.1f} GB of 16-bit weights and room to work do not fit {free:.1f} GB of free memory"

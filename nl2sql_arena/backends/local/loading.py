@@ -122,7 +122,7 @@ def _check_memory(card: ModelCard, plan: Plan, parameters: int) -> None:
     smaller = "" if plan.quantised else "set precision nf4 in card.toml, "
     raise ModelUnavailable(
         f"Model {card.name} cannot be loaded: its weights need {size / 1e9:.1f} GB of memory as {plan}, where "
-        f"{free / 1e9:.1f} GB are free; {smaller}unload another model or choose a smaller one."
+        f"{free / 1e9:.1f} GB are free; {smaller}start again with fewer models or choose a smaller one."
     )
 
 
@@ -206,7 +206,10 @@ def _disk_full(error: BaseException) -> bool:
 
 CAUSES: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
     (_disk_full, "the disk is full; free some space or set HF_HOME to a larger disk."),
-    (out_of_memory, "there is not enough free memory; set precision nf4 in card.toml, unload another model or choose a smaller one."),
+    (
+        out_of_memory,
+        "there is not enough free memory; set precision nf4 in card.toml, start again with fewer models or choose a smaller one.",
+    ),
     (_is(SafetensorError), "the weights of {weights} are damaged; download them again."),
 )
 """What to look for in a chain of errors, the more special first, and what to say."""

@@ -14,11 +14,13 @@ GIGABYTE = 1 << 30
 LARGE = 1_000_000_000
 """Parameters from which a model is held in 4 bits on a card that is too small for the pair."""
 PAIR_BYTES = 20 * GIGABYTE
-"""A card's memory from which Phi-2 and a SQLCoder of 7 B both fit in 16 bits (19 GB of weights). Below it both are quantised: one alone
-would make the precision a part of the comparison."""
+"""A card's memory, less what other programs hold, from which Phi-2 and a SQLCoder of 7 B both fit in 16 bits (19 GB of weights). Below it
+both are quantised: one alone would make the precision a part of the comparison."""
 BITS = {"nf4": 4, "int8": 8, "fp16": 16, "bf16": 16, "fp32": 32}
 BYTES = {"nf4": 0.65, "int8": 1.08, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0}
 """Bytes a parameter; the quantised ones with embeddings and head at 16 bits, as counted for Phi-2 and the SQLCoders (0.57 to 0.71)."""
+FULL = ("allocate memory", "MPS backend out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What plain RuntimeErrors say of a memory that is full: a CPU's, a Mac's GPU's, and CUDA's where torch's own allocator did not ask."""
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
@@ -44,9 +46,10 @@ def choose(precision: str, parameters: int) -> Plan:
     """What runs here: a card's precision, or with "auto" the best that the device and its free memory allow.
 
     CUDA: bf16, fp16 before Ampere, nf4 where 16 bits do not fit or the card is too small for the pair. CPU: fp32 on one thread when
-    small, else bf16.
+    small, else bf16. A Mac's GPU takes only what is not small, which it would hold up more than help.
     """
-    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    mps = parameters >= SMALL and torch.backends.mps.is_available()
+    device = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
     threads = 1 if device == "cpu" and parameters < SMALL else 0
     sixteen = _sixteen_bits(device)
     if precision == "auto":
@@ -65,7 +68,7 @@ def _sixteen_bits(device: str) -> str:
 
 
 def is_for_one(parameters: int) -> bool:
-    """Whether this is a model of the pair on a card that cannot hold the pair at 16 bits."""
+    """Whether this is a model of the pair on a card that cannot hold the pair at 16 bits, now that others hold what they hold of it."""
     found = _gpu_memory()
     return found is not None and parameters >= LARGE and found[1] < PAIR_BYTES
 
@@ -73,16 +76,20 @@ def is_for_one(parameters: int) -> bool:
 def _fits(parameters: int) -> bool:
     """Whether 16-bit weights leave about 2 GB for the key/value states; unknown free memory counts as enough."""
     found = _gpu_memory()
-    return found is None or 2 * parameters * 1.1 + 2 * GIGABYTE < found[0]
+    return found is None or 2 * parameters + 2 * GIGABYTE < found[0]
 
 
 def _gpu_memory() -> tuple[int, int] | None:
-    """Bytes that are free and there at all; None where that is not known, as outside a ZeroGPU call."""
+    """Bytes that are free, with what torch keeps without using it, and those with all that this process holds; None where not known.
+
+    ZeroGPU tells outside a call what its whole card has.
+    """
     try:
-        free, total = torch.cuda.mem_get_info()
+        free, _ = torch.cuda.mem_get_info()
     except RuntimeError:
         return None
-    return int(free), int(total)
+    reserved, used = int(torch.cuda.memory_reserved()), int(torch.cuda.memory_allocated())
+    return int(free) + reserved - used, int(free) + reserved
 
 
 def free_bytes(device: str) -> int:
@@ -114,5 +121,6 @@ def quantisation_of(plan: Plan) -> Any:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Torch reports a full CPU memory as a plain RuntimeError."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in FULL)
