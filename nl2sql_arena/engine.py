@@ -22,6 +22,7 @@ from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.settings import QUESTION_CHARS
 from nl2sql_arena.types import (
     DISPLAY,
+    FIRST_ONLY,
     Answer,
     Completion,
     Execution,
@@ -208,7 +209,7 @@ class Engine:
         # A chat model may open its answer with what ends others' answers; its backend has cut it already.
         stop = () if card.server and card.server.api == "chat" else prompt.stop
         prepared = self._sandbox.prepare(path, completion.text, card.dialect, stop)
-        if completion.finish_reason == "length":
+        if completion.finish_reason == "length" and FIRST_ONLY not in prepared.repairs:  # else the query was whole before the cap
             cap = card.generation.max_new_tokens
             return prepared, Execution("cut", message=f"The answer was cut at the cap of {cap} tokens.")
         if prepared.abstained:

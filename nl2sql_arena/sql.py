@@ -21,7 +21,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.parsers.postgres import PostgresParser
 from sqlglot.tokenizer_core import TokenType
 
-from nl2sql_arena.types import Prepared
+from nl2sql_arena.types import FIRST_ONLY, Prepared
 
 Binds = Callable[[str], str | None]
 """Returns None when DuckDB accepts the query, else its error text."""
@@ -111,7 +111,7 @@ def extract(text: str, stop: tuple[str, ...] = ()) -> tuple[str, list[str]]:
         repairs.append("words before the query removed")
     first, rest = first_statement(text)
     if rest.strip(" \n;"):
-        repairs.append("only the first statement kept")
+        repairs.append(FIRST_ONLY)
     return first, repairs
 
 

@@ -209,6 +209,10 @@ OnToken = Callable[[GenerationRequest, str], None]
 """Called with the text so far, at most every few tokens, from the generating thread."""
 
 
+FIRST_ONLY = "only the first statement kept"
+"""The repair of a text that went on after a whole statement."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A model's text made ready for DuckDB, every change named."""

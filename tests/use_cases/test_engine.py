@@ -98,6 +98,21 @@ def test_marks_without_end_are_a_failure_of_the_machinery_not_a_wrong_answer(sha
     assert answer.completion.failure == GARBLED, "so that no run log keeps it"
 
 
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("SELECT 1;\n\nThis query returns the number one. It is", "ok"),
+        ("SELECT ';' AS mark, 1 AS", "cut"),
+        ("SELECT count(*) FROM customers WHERE country", "cut"),
+    ],
+)
+def test_an_answer_that_goes_on_after_its_query_is_not_cut(shared: Services, text: str, outcome: str) -> None:
+    fresh = engine(shared)
+    fresh.add("left", Saying(text))
+    (answer,) = fresh.answers([Request("1", "left", "shop", GERMANY)])
+    assert answer.outcome == outcome
+
+
 @pytest.mark.parametrize("text", ["SELECT 'Stop!!!!!!!!'", "SELECT " + "1 + " * 200, "SELECT '" + "!" * 40 + "' AS loud"])
 def test_a_query_with_marks_in_it_is_a_query(text: str) -> None:
     assert not is_garbled(text)
