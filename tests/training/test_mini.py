@@ -351,8 +351,15 @@ def test_every_model_says_how_it_was_made(minis: tuple[Path, dict[str, Any], lis
         assert report["prompt"] == mini.prompt_hash()
         assert report["data"]["grammar"]["pairs"] > 0
         assert all(stage["steps"] > 0 for stage in report["stages"])
+        assert "training loss" in (folder / name / "report.html").read_text()
+        assert any(line.startswith(f"{name}: {report['parameters']:,} parameters are trained, ") for line in lines)
         assert report["held_out_combinations"]["all"]["n"] == 4
     assert any("pairs ready" in line for line in lines)
+
+
+def test_losses_of_all_stages_lie_on_one_line_of_steps() -> None:
+    stages = [{"steps": 10, "loss": [3.0, 2.0]}, {"steps": 4, "loss": [1.0]}]
+    assert mini.history(stages) == ([{"step": 5, "loss": 3.0}, {"step": 10, "loss": 2.0}, {"step": 14, "loss": 1.0}], 14)
 
 
 def test_the_adapter_changes_its_base(minis: tuple[Path, dict[str, Any], list[str]]) -> None:

@@ -27,6 +27,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from nl2sql_arena import prompts, settings
 from nl2sql_arena.database import Database
 from nl2sql_arena.engine import Engine
+from nl2sql_arena.errors import BadCard
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.training import recipe
 from nl2sql_arena.training.apart import Hashes, measured_on
@@ -44,6 +45,8 @@ EVALUATED = 60
 """Held-out questions of each database that a finished mini is asked."""
 RESERVE = 0.04
 """Share of all minutes that is kept for evaluating."""
+TRAINED_BYTES = 4 * 4
+"""A trained number: itself, its gradient and at most two moments."""
 PROGRESS_SECONDS = 10.0
 CHECKPOINT_SECONDS = 60.0
 CONTEXT = LONGEST_PROMPT + LONGEST_ANSWER
@@ -117,6 +120,10 @@ def train_minis(
     if not (job.work / "tokenizer").exists():
         make_tokenizer(job)
     log(f"tokenizer ready after {time.monotonic() - began:.0f} s")
+    for each in chosen.values():
+        trained, frozen = parameters(each, chosen, job.tokenizer)
+        held = (trained * TRAINED_BYTES + frozen * 4) / 1e6
+        log(f"{each.name}: {trained:,} parameters are trained, {frozen:,} stay frozen; with gradients and optimizer at most {held:.0f} MB")
     counts = {kind: max(64, round(PAIRS_A_SECOND * 60 * minutes * _longest(chains, kind))) for kind in data.KINDS}
     wanted = [(kind, count) for kind, count in counts.items() if _longest(chains, kind) and not job.pool(kind).exists()]
     # Two at a time, for two cores.
@@ -205,16 +212,30 @@ def follow(job: Job, chain: list[Recipe], seconds: float, reports: Reports) -> N
         shutil.copy(folder / FIGURES, done)
 
 
+def parameters(each: Recipe, recipes: Mapping[str, Recipe], made: Any) -> tuple[int, int]:
+    """How many numbers of a recipe's model are trained and how many stay frozen, by shapes; `made` is the tokenizer. Raises BadCard."""
+    with torch.device("meta"):
+        whole = recipes[each.base].what if each.base else each.what
+        if isinstance(whole, Adapter):
+            raise BadCard(f"The recipe of {each.name} builds on '{each.base}', which is an adapter itself; name a whole model as base.")
+        model = _adapted(_from_nothing(whole, made), each.what) if isinstance(each.what, Adapter) else _from_nothing(whole, made)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return trained, sum(p.numel() for p in model.parameters()) - trained
+
+
 def new_model(each: Recipe, job: Job) -> Any:
     """A model with random weights, or its base with a new adapter."""
     if isinstance(each.what, Adapter):
-        from peft import LoraConfig, get_peft_model  # here: most of the processes train no adapter, and it takes a while
-
         base = AutoModelForCausalLM.from_pretrained(job.models / each.what.base, dtype=torch.float32, attn_implementation=attention.NAME)
-        what = each.what
-        lora = LoraConfig(r=what.rank, lora_alpha=what.alpha, target_modules=list(what.modules), lora_dropout=0.0, task_type="CAUSAL_LM")
-        return get_peft_model(base, lora)
+        return _adapted(base, each.what)
     return _from_nothing(each.what, job.tokenizer)
+
+
+def _adapted(base: Any, what: Adapter) -> Any:
+    from peft import LoraConfig, get_peft_model  # here: most of the processes train no adapter, and it takes a while
+
+    lora = LoraConfig(r=what.rank, lora_alpha=what.alpha, target_modules=list(what.modules), lora_dropout=0.0, task_type="CAUSAL_LM")
+    return get_peft_model(base, lora)
 
 
 def _from_nothing(what: Architecture, made: Any) -> Any:
@@ -413,6 +434,8 @@ def card(each: Recipe) -> ModelCard:
 
 def measure(job: Job, recipes: Iterable[Recipe], log: Log) -> dict[str, Report]:
     """Ask every finished model the same held-out questions and add what it answers to its `training.json`."""
+    from nl2sql_arena.training.tuning import curves  # here: the processes that train draw nothing
+
     recipes = list(recipes)
     questions = evaluate.held_out(job.databases, job.seed, job.evaluated, job.apart)
     reports = {}
@@ -423,8 +446,20 @@ def measure(job: Job, recipes: Iterable[Recipe], log: Log) -> dict[str, Report]:
             found = evaluate.accuracy(engine, each.name, questions)
             reports[each.name] = json.loads(path.read_text(encoding="utf-8")) | {"held_out_combinations": found}
             _write(path.parent, reports[each.name])
+            curves.write(path.parent / curves.REPORT, each.name, *history(reports[each.name]["stages"]))
             log(f"{each.name}: " + ", ".join(f"{key} {group['accuracy']:.1%} of {group['n']:.0f}" for key, group in found.items()))
     return reports
+
+
+def history(stages: Iterable[Report]) -> tuple[list[Report], int]:
+    """The losses of all stages with the steps at which they were, and how many steps those are in all."""
+    found: list[Report] = []
+    before = 0
+    for stage in stages:
+        points = stage["loss"]
+        found += [{"step": before + round(stage["steps"] * place / len(points)), "loss": loss} for place, loss in enumerate(points, 1)]
+        before += stage["steps"]
+    return found, before
 
 
 def _facts(job: Job, each: Recipe, sources: Mapping[str, Pool]) -> Report:
