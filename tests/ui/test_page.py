@@ -78,6 +78,7 @@ def test_from_a_question_to_a_vote(open_window, server, tmp_path, size, scheme):
     page.get_by_role("option", name=EXAMPLES[1], exact=True).click()
     expect(question).to_have_value(EXAMPLES[1])
     page.click("#ask")
+    expect(page.locator("#title-a")).to_be_in_viewport()
     expect(page.locator("#vote-tie")).to_be_enabled()
     expect(table_of(page, "No answer")).to_be_visible()
     expect(page.locator(".side-column table")).to_have_count(1)
