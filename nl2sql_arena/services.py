@@ -190,7 +190,7 @@ def choose_profile(services: Services, has_gpu: bool, hardware: str, announce: A
         if real.running:
             return real
         return _profile(services, "mini", MINI_PAIR, hardware, announce, f"The real pair is not running: {real.reason}")
-    reason = "" if has_gpu else "No CUDA GPU was found, on which the real pair opens; ARENA_PROFILE=real tries it here all the same."
+    reason = "" if has_gpu else "No CUDA GPU was found; ARENA_PROFILE=real tries the pair without one."
     return _profile(services, "mini", MINI_PAIR, hardware, announce, reason)
 
 
