@@ -1,6 +1,7 @@
 """Preference rows and what is refused among them; then DPO, KTO and merging for real, on a tiny Phi with a random adapter."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,9 @@ pytest.importorskip("trl", reason="trl is not installed (pip install -c constrai
 
 from nl2sql_arena import catalog, cli, prompts, settings
 from nl2sql_arena.database import Database
-from nl2sql_arena.errors import BadInput
+from nl2sql_arena.errors import BadInput, ModelUnavailable
 from nl2sql_arena.sandbox import Sandbox
-from nl2sql_arena.training.tuning import contestant, merge, prefer, preference, student
+from nl2sql_arena.training.tuning import contestant, estimate, merge, prefer, preference, student
 from nl2sql_arena.training.tuning.preference import Pair, Row, Verdict
 from nl2sql_arena.training.tuning.progress import Keeper
 from nl2sql_arena.training.tuning.prompted import completion
@@ -245,7 +246,8 @@ def test_preferences_continue_an_adapter_into_a_contestant_of_its_own(
     places = prefer.Places(models / "old", models / name, tmp_path / "work")
     before = (models / "old" / "adapter" / "adapter_model.safetensors").read_bytes()
     choices = prefer.Choices(method, rate=6e-3, quantisation=quantisation)
-    report = prefer.prefer(choices, rows(50), places, {"towns": towns}, lambda _line: None)
+    lines: list[str] = []
+    report = prefer.prefer(choices, rows(50), places, {"towns": towns}, lines.append)
     assert (models / "old" / "adapter" / "adapter_model.safetensors").read_bytes() == before
     assert sorted(path.name for path in (models / name / "adapter").iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
     card = catalog.read(models / name / "card.toml")
@@ -253,6 +255,12 @@ def test_preferences_continue_an_adapter_into_a_contestant_of_its_own(
     assert margin(models, name, towns) > margin(models, "old", towns) + 0.5
     assert report["continues"] == {"model": "old", "adapter": catalog.revision(catalog.read(models / "old" / "card.toml"), models)}
     assert not places.work.exists()
+    said = "\n".join(lines)
+    assert said.startswith(f"old: {report['trained_parameters']:,} parameters are trained, 116,352 stay frozen\nmemory: about 0.0")
+    assert re.search(
+        rf"time: about [\d.]+ \w+ for {report['kept']['of']} steps .* its reference included; one forward and backward pass", said
+    )
+    assert report["pass_seconds"] > 0
     assert tuned.ask(models, name, "how many shops ?", towns, sandbox).completion.tokens > 0
 
 
@@ -273,6 +281,44 @@ def test_on_a_four_bit_base_the_very_adapter_is_continued(models: Path, tmp_path
     assert before
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(("method", "at_once"), [("dpo", 4), ("kto", 2)])
+def test_memory_is_estimated_with_the_reference_that_is_held_and_for_all_that_is_read_at_once(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: prefer.Method, at_once: int
+) -> None:
+    """No second base: a frozen copy of the adapter, whose bytes are those of the estimate. What timing counts is not training's."""
+    card = catalog.read(models / "old" / "card.toml")
+    assert card.adapter
+    place = student.Place("cpu", torch.float32)
+    shape = student.config(card.base, models / "old")
+    tokenizer = student.tokenizer(card.base, models / "old", 384)
+    texts: list[dict[str, Any]] = [{"prompt": "a" * n, "chosen": "b", "rejected": "c"} for n in range(1, 9)]
+    if method == "kto":
+        texts = [{"prompt": "a" * n, "completion": "b", "label": n % 2 == 0} for n in range(1, 9)]
+    model = student.continued(student.base(card.base, models / "old", "none", place), card.adapter, models / "old")
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    ready = prefer._trainer(prefer.Choices(method), model, tokenizer, texts, tmp_path, place, 1, 64)
+    needed: list[estimate.Memory] = []
+    monkeypatch.setattr(estimate, "announce", lambda _name, _counts, memory, *_: needed.append(memory))
+    longest = prefer._longest(texts, tokenizer, 64)
+    prefer.announce(prefer.Choices(method), card, models / "old", shape, longest, place, print)
+    copy = [weight for name, weight in ready.model.named_parameters() if ".ref." in name]
+    assert ready.ref_model is None
+    assert needed[0].reference == sum(weight.nbytes for weight in copy) == 4 * sum(weight.numel() for weight in trained.values())
+    (rows, tokens) = next(iter(torch.utils.data.DataLoader(ready.train_dataset, 8, collate_fn=ready.data_collator)))["input_ids"].shape
+    assert (rows, tokens) == (8 * at_once // 2, longest)
+    counts = estimate.parameters(card.base, models / "old", lambda made: student.shaped(made, card.adapter or Weights(""), models / "old"))
+    assert needed[0].activations == estimate.memory(counts, shape, place, "none", at_once * longest).activations
+    before = student.trained(ready.model)
+    assert prefer.timed(ready, 1, place, print) > 0
+    assert (ready._total_train_tokens, dict(ready._metrics["train"])) == (0, {})
+    assert all(torch.equal(before[name], weight) for name, weight in student.trained(ready.model).items())
+
+
+def test_an_adapter_that_is_not_there_is_named(models: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"The adapter \./lost cannot be loaded: .*; check its id in the card"):
+        student.shaped(AutoModelForCausalLM.from_pretrained(models / "phi"), Weights("./lost"), models / "old")
 
 
 @pytest.mark.long

@@ -484,11 +484,12 @@ def test_figures_for_phi_2_are_known_before_its_weights_are(tmp_path: Path) -> N
     )  # fmt: skip
     shape.save_pretrained(tmp_path)
     wanted = replace(recipe.read_tuning(PHI_2 / "recipe.toml"), base=Weights("."))
-    counts = estimate.parameters(wanted, tmp_path)
+    counts = estimate.parameters(wanted.base, tmp_path, lambda model: student.with_adapter(model, wanted.lora))
     assert (counts.frozen, counts.trained) == (2_779_683_840, 23_592_960)
     gpu = student.Place("cuda", torch.bfloat16)
-    assert str(estimate.memory(wanted, counts, shape, gpu)) == "about 3.43 GB (weights 1.82, adapter 0.38, activations 1.23)"
-    whole = estimate.memory(replace(wanted, quantisation="none"), counts, shape, gpu)
+    assert str(estimate.memory(counts, shape, gpu, "nf4", 2048)) == "about 3.43 GB (weights 1.82, adapter 0.38, activations 1.23)"
+    assert (wanted.quantisation, wanted.schedule.batch * wanted.max_length) == ("nf4", 2048)
+    whole = estimate.memory(counts, shape, gpu, "none", 2048)
     assert str(whole) == "about 6.83 GB (weights 5.56, adapter 0.38, activations 0.89)"
 
 

@@ -18,9 +18,11 @@ import psutil  # type: ignore[import-untyped]  # accelerate brings it
 import torch
 from transformers import AutoModelForCausalLM
 
-from nl2sql_arena.training.recipe import Tuning
+from nl2sql_arena.training.recipe import Quantisation
 from nl2sql_arena.training.tuning import student
+from nl2sql_arena.training.tuning.progress import Log
 from nl2sql_arena.training.tuning.student import Place
+from nl2sql_arena.types import Weights
 
 NF4_BYTES = 4.127 / 8
 INNER_BYTES = {2: 106, 4: 165}
@@ -30,6 +32,8 @@ masks of dropout at one byte).
 """
 TRAINED_BYTES = 4 * 4
 """A trained number: itself, its gradient and the optimizer's two moments."""
+REFERENCE_BYTES = 4
+"""A number of the frozen copy of the adapter that `train dpo` and `train kto` compare with: trl holds no second base (trl 1.16)."""
 GIGABYTE = 1e9
 
 
@@ -44,43 +48,52 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes."""
+    """Bytes; `reference` only where one is held."""
 
     weights: float
     adapter: float
     activations: float
+    reference: float = 0.0
 
     @property
     def total(self) -> float:
-        return self.weights + self.adapter + self.activations
+        return self.weights + self.adapter + self.activations + self.reference
 
     def __str__(self) -> str:
-        parts = (f"{name} {value / GIGABYTE:.2f}" for name, value in vars(self).items())
+        parts = (f"{name} {value / GIGABYTE:.2f}" for name, value in vars(self).items() if value)
         return f"about {self.total / GIGABYTE:.2f} GB ({', '.join(parts)})"
 
 
-def parameters(tuning: Tuning, folder: Path) -> Parameters:
-    """Counted on the base's shapes alone, before any weight is read. Raises ModelUnavailable."""
+def parameters(base: Weights, folder: Path, adapted: Callable[[Any], Any]) -> Parameters:
+    """Counted on the base's shapes alone, before any weight is read; `adapted` puts the adapter on. Raises ModelUnavailable."""
     build: Any = AutoModelForCausalLM
     with torch.device("meta"):
-        model = build.from_config(student.config(tuning.base, folder), trust_remote_code=False)
+        model = build.from_config(student.config(base, folder), trust_remote_code=False)
         frozen = sum(p.numel() for p in model.parameters())
         head = model.get_output_embeddings()
         linear = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head)
-        adapted = student.with_adapter(model, tuning.lora)
-    return Parameters(frozen, sum(p.numel() for p in adapted.parameters() if p.requires_grad), linear)
+        trained = sum(p.numel() for p in adapted(model).parameters() if p.requires_grad)
+    return Parameters(frozen, trained, linear)
 
 
-def memory(tuning: Tuning, counts: Parameters, shape: Any, place: Place) -> Memory:
-    """From the counts and the configuration `shape` of the base."""
+def memory(counts: Parameters, shape: Any, place: Place, quantisation: Quantisation, tokens: int, against_itself: bool = False) -> Memory:
+    """From the counts and the base's configuration `shape`; `tokens` are read at once, `against_itself` beside a copy of the adapter."""
     each = place.dtype.itemsize
     weights = counts.frozen * each
-    if tuning.quantisation == "nf4":
+    if quantisation == "nf4":
         weights = (counts.frozen - counts.linear) * each + counts.linear * NF4_BYTES
-    tokens = tuning.schedule.batch * tuning.max_length
-    between = 4 if tuning.quantisation == "nf4" else each
+    between = 4 if quantisation == "nf4" else each
     activations = tokens * shape.hidden_size * (between * shape.num_hidden_layers + INNER_BYTES[each])
-    return Memory(weights, counts.trained * TRAINED_BYTES, activations)
+    return Memory(weights, counts.trained * TRAINED_BYTES, activations, counts.trained * REFERENCE_BYTES * against_itself)
+
+
+def announce(name: str, counts: Parameters, needed: Memory, place: Place, advice: str, log: Log) -> None:
+    """Parameters and memory, before anything is loaded; `advice` where that hardly fits."""
+    free = available(place)
+    log(f"{name}: {counts.trained:,} parameters are trained, {counts.frozen:,} stay frozen")
+    log(f"memory: {needed}, computed from shapes; {free / GIGABYTE:.1f} GB are free on this {place.device}")
+    if needed.total > free:
+        log(f"memory: this will hardly fit; {advice}")
 
 
 def available(place: Place) -> int:
@@ -91,7 +104,7 @@ def available(place: Place) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def pass_seconds(model: Any, inputs: dict[str, Any], loss: Callable[[Any], torch.Tensor], place: Place) -> tuple[float, float]:
+def pass_seconds(model: Any, loss: Callable[[], torch.Tensor], place: Place) -> tuple[float, float]:
     """Seconds of one forward and backward pass, the second of two, and the peak of GPU memory in bytes (0 on a CPU); nothing is learned."""
     state = torch.random.get_rng_state(), torch.cuda.get_rng_state() if place.on_gpu else None
     seconds = 0.0
@@ -99,7 +112,7 @@ def pass_seconds(model: Any, inputs: dict[str, Any], loss: Callable[[Any], torch
         torch.cuda.reset_peak_memory_stats()
     for _ in range(2):
         began = time.perf_counter()
-        loss(model(**inputs)).backward()
+        loss().backward()
         if place.on_gpu:
             torch.cuda.synchronize()
         seconds = time.perf_counter() - began

@@ -6,6 +6,7 @@ Both hold the new adapter close to a frozen copy of the old one (Rafailov et al.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Any, Literal
 
 import torch
 from datasets import Dataset as Rows
-from peft import PeftModel
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
 from nl2sql_arena import catalog, prompts
@@ -21,11 +21,11 @@ from nl2sql_arena.catalog import CARD
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.training.recipe import Quantisation
-from nl2sql_arena.training.tuning import checkpoints, contestant, preference, student
+from nl2sql_arena.training.tuning import checkpoints, contestant, estimate, preference, student
 from nl2sql_arena.training.tuning.preference import Pair, Row, Verdict
 from nl2sql_arena.training.tuning.progress import Log
 from nl2sql_arena.training.tuning.prompted import completion
-from nl2sql_arena.training.tuning.steps import Report, facts, follow, of_epochs, settings, trained_parameters, trainer
+from nl2sql_arena.training.tuning.steps import Report, facts, follow, of_epochs, say_time, settings, trainer
 from nl2sql_arena.training.tuning.student import Place
 from nl2sql_arena.types import ModelCard, Prompt, Weights
 
@@ -73,22 +73,24 @@ def prefer(
     card = _card(choices.method, old, places)
     contestant.check_target(places.out, card, again)
     place = student.here()
-    tokenizer = student.tokenizer(old.base, places.model, student.config(old.base, places.model).vocab_size)
+    shape = student.config(old.base, places.model)
+    tokenizer = student.tokenizer(old.base, places.model, shape.vocab_size)
     texts = texts_of(usable, old, tokenizer, databases)
+    announce(choices, old, places.model, shape, _longest(texts, tokenizer, old.context), place, log)
     resume = checkpoints.begin(places.work, {"choices": asdict(choices), "model": _hash(places.model, old), "texts": texts}, again)
     torch.manual_seed(choices.seed)
     base = student.base(old.base, places.model, choices.quantisation, place)
-    # The trainers look for an adapter called "default", which is the name that from_pretrained gives.
-    model = PeftModel.from_pretrained(base, student.source(old.adapter, places.model), is_trainable=True)
+    model = student.continued(base, old.adapter, places.model)
     steps = of_epochs(ceil(len(texts) / choices.batch), choices.accumulate, choices.epochs)
-    log(f"{old.name}: {trained_parameters(model):,} parameters are trained on {len(texts)} rows in {steps} steps")
     ready = _trainer(choices, model, tokenizer, texts, places.work, place, steps, old.context)
+    seconds = timed(ready, steps, place, log) if resume is None else 0.0
     history = follow(ready, resume, log)
     step = checkpoints.best(history, checkpoints.by_step(places.work))
     figures = {
         "choices": asdict(choices),
         "continues": {"model": old.name, "adapter": _hash(places.model, old)},
         "rows": dict(Counter(row.source for row in usable)),
+        "pass_seconds": round(seconds, 3),
     } | facts(old.format, place, ready.model, history, step)
     contestant.publish(places.work, places.out, card, history, step, figures)
     log(f"{card.name} is ready in {places.out}; compare it: bench run --models {old.name},{card.name} --split dev")
@@ -133,6 +135,30 @@ def _prompt(row: Row, card: ModelCard, tokenizer: Any, database: Database) -> Pr
     return prompts.build(
         card.format, row.question, database.schema(), lambda text: len(tokenizer(text)["input_ids"]), room, database.links
     )  # fmt: skip
+
+
+def _longest(texts: Sequence[Mapping[str, Any]], tokenizer: Any, most: int) -> int:
+    """Tokens of the longest row with its end, as far as a trainer reads it."""
+    wholes = (text["prompt"] + text[key] for text in texts for key in ("completion", "chosen", "rejected") if key in text)
+    return min(most, 1 + max(len(tokenizer(whole)["input_ids"]) for whole in wholes))
+
+
+def announce(choices: Choices, old: ModelCard, folder: Path, shape: Any, longest: int, place: Place, log: Log) -> None:
+    """Parameters and memory, before anything is loaded. DPO reads both answers of a row at once. Raises ModelUnavailable."""
+    assert old.adapter
+    adapter, rows = old.adapter, choices.batch * (2 if choices.method == "dpo" else 1)
+    counts = estimate.parameters(old.base, folder, lambda model: student.shaped(model, adapter, folder))
+    needed = estimate.memory(counts, shape, place, choices.quantisation, rows * longest, against_itself=True)
+    advice = "close what else uses it, or leave out the longest rows"
+    estimate.announce(old.name, counts, needed, place, advice if choices.quantisation == "nf4" else "give --quantisation nf4", log)
+
+
+def timed(ready: Any, steps: int, place: Place, log: Log) -> float:
+    """Says how long the steps will take; returns the seconds of a pass, that of the reference included."""
+    counted = deepcopy(ready._metrics), ready._total_train_tokens  # trl counts every loss as one of the training
+    seconds = say_time(ready, lambda inputs: ready.compute_loss(ready.model, inputs), steps, "its reference included", place, log)
+    ready._metrics, ready._total_train_tokens = counted
+    return seconds
 
 
 def _trainer(

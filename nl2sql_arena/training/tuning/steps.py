@@ -3,7 +3,7 @@
 import errno
 import platform
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,7 +15,7 @@ import torch
 from transformers import PrinterCallback, ProgressCallback, TrainerState
 
 from nl2sql_arena.errors import BadInput, Infrastructure
-from nl2sql_arena.training.tuning import checkpoints, student
+from nl2sql_arena.training.tuning import checkpoints, estimate, student
 from nl2sql_arena.training.tuning.checkpoints import History
 from nl2sql_arena.training.tuning.progress import Bar, Keeper, Log
 from nl2sql_arena.training.tuning.prompted import prompt_hash
@@ -81,6 +81,21 @@ def trainer(kind: type[Any], model: Any, work: Path, **arguments: Any) -> Any:
     for callback in (Bar(), Keeper(work)):
         made.add_callback(callback)
     return made
+
+
+def say_time(ready: Any, loss: Callable[[Mapping[str, Any]], torch.Tensor], steps: int, note: str, place: Place, log: Log) -> float:
+    """Measures one pass over the first batch and says how long the steps will take; returns the seconds of a pass."""
+    batches = ready.get_train_dataloader()
+    inputs = {key: value.to(place.device) if hasattr(value, "to") else value for key, value in next(iter(batches)).items()}
+    ready.model.activation_checkpointing_enable(ready.args.gradient_checkpointing_kwargs)  # as the trainer will
+    with ready.accelerator.autocast(), understood(Path(ready.args.output_dir)):
+        seconds, peak = estimate.pass_seconds(ready.model.train(), lambda: loss(inputs), place)
+    total = seconds * ready.args.gradient_accumulation_steps * steps
+    log(
+        f"time: about {estimate.duration(total)} for {steps} steps ({len(batches)} batches), {note}; "
+        f"one forward and backward pass took {seconds:.2f} s here" + (f" and {peak / estimate.GIGABYTE:.1f} GB at its peak" if peak else "")
+    )
+    return seconds
 
 
 def follow(trainer: Any, resume: Path | None, log: Log) -> History:

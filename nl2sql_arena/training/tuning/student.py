@@ -6,13 +6,14 @@ Not covered: several GPUs, models whose code lies in their repository.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from nl2sql_arena.backends.local import ADAPTER_FILES, BASE_FILES, SMALL, Plan
@@ -105,6 +106,30 @@ def with_adapter(model: Any, lora: Lora) -> Any:
     except ValueError as problem:
         raise ModelUnavailable(
             f"The adapter does not fit its base: {_first_line(problem)}; correct [lora] modules in the recipe."
+        ) from problem
+
+
+def continued(model: Any, adapter: Weights, folder: Path) -> Any:
+    """The base with an adapter that is there already, to be trained on. Raises ModelUnavailable."""
+    # Trainers look for an adapter called "default", which is the name that from_pretrained gives.
+    return _adapter(lambda where, **pinned: PeftModel.from_pretrained(model, where, is_trainable=True, **pinned), adapter, folder)
+
+
+def shaped(model: Any, adapter: Weights, folder: Path) -> Any:
+    """The same by shapes alone, none of the adapter's weights read. Raises ModelUnavailable."""
+    wanted = _adapter(PeftConfig.from_pretrained, adapter, folder)
+    wanted.inference_mode = False
+    return get_peft_model(model, wanted)
+
+
+def _adapter(load: Callable[..., Any], adapter: Weights, folder: Path) -> Any:
+    where = source(adapter, folder)
+    revision = {"revision": adapter.revision} if adapter.revision and where == adapter.id else {}
+    try:
+        return load(where, **revision)
+    except (OSError, ValueError, RuntimeError) as problem:
+        raise ModelUnavailable(
+            f"The adapter {adapter.id} cannot be loaded: {_first_line(problem)}; check its id in the card, or go online."
         ) from problem
 
 

@@ -26,7 +26,7 @@ from nl2sql_arena.training.tuning import checkpoints, contestant, estimate, stud
 from nl2sql_arena.training.tuning.exam import Exam, Figures, built
 from nl2sql_arena.training.tuning.progress import Examiner, Log
 from nl2sql_arena.training.tuning.prompted import Prompted, Room, prompt_hash, prompted
-from nl2sql_arena.training.tuning.steps import Report, facts, follow, of_epochs, settings, trainer, understood, verdict
+from nl2sql_arena.training.tuning.steps import Report, facts, follow, of_epochs, say_time, settings, trainer, verdict
 from nl2sql_arena.training.tuning.student import Place
 from nl2sql_arena.types import Generation, ModelCard, Weights
 
@@ -81,7 +81,7 @@ def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: L
             return exam(Local(live.get_base_model(), tokenizer, plan, shape.max_position_embeddings))
 
         ready.add_callback(Examiner(examined, log))
-    seconds = say_time(ready, tuning, place, log) if resume is None else 0.0
+    seconds = timed(ready, tuning, place, log) if resume is None else 0.0
     ready.args.eval_on_start = resume is None and bool(texts.held_out)
     history = follow(ready, resume, log)
     step = checkpoints.best(history, checkpoints.by_step(folders.work))
@@ -166,12 +166,9 @@ def texts_of(data: Dataset, tuning: Tuning, tokenizer: Any, log: Log) -> tuple[T
 
 def announce(tuning: Tuning, folder: Path, shape: Any, place: Place, log: Log) -> None:
     """Parameters and memory, before anything is loaded."""
-    counts = estimate.parameters(tuning, folder)
-    needed, free = estimate.memory(tuning, counts, shape, place), estimate.available(place)
-    log(f"{tuning.name}: {counts.trained:,} parameters are trained, {counts.frozen:,} stay frozen")
-    log(f"memory: {needed}, computed from shapes; {free / estimate.GIGABYTE:.1f} GB are free on this {place.device}")
-    if needed.total > free:
-        log('memory: this will hardly fit; lower batch or max_length, or set quantisation = "nf4"')
+    counts = estimate.parameters(tuning.base, folder, lambda model: student.with_adapter(model, tuning.lora))
+    needed = estimate.memory(counts, shape, place, tuning.quantisation, tuning.schedule.batch * tuning.max_length)
+    estimate.announce(tuning.name, counts, needed, place, 'lower batch or max_length, or set quantisation = "nf4"', log)
 
 
 def trainer_of(tuning: Tuning, model: Any, tokenizer: Any, texts: Texts, work: Path, place: Place) -> Any:
@@ -197,22 +194,14 @@ def trainer_of(tuning: Tuning, model: Any, tokenizer: Any, texts: Texts, work: P
     return trainer(SFTTrainer, model, work, args=config, train_dataset=learned, eval_dataset=held_out, processing_class=tokenizer)
 
 
-def say_time(ready: Any, tuning: Tuning, place: Place, log: Log) -> float:
-    """Measures one pass and says how long the steps will take; returns the seconds of a pass."""
-    batches = ready.get_train_dataloader()
-    steps = tuning.schedule.steps or of_epochs(len(batches), tuning.schedule.accumulate, tuning.schedule.epochs)
-    inputs = {key: value.to(place.device) if hasattr(value, "to") else value for key, value in next(iter(batches)).items()}
-    ready.model.activation_checkpointing_enable(ready.args.gradient_checkpointing_kwargs)  # as the trainer will
-    with ready.accelerator.autocast(), understood(Path(ready.args.output_dir)):
-        seconds, peak = estimate.pass_seconds(
-            ready.model.train(), inputs | {"fused_lm_head": True}, lambda found: -found.log_probs.sum(), place
-        )  # fmt: skip
-    total = seconds * tuning.schedule.accumulate * steps
-    log(
-        f"time: about {estimate.duration(total)} for {steps} steps ({len(batches)} batches), without evaluations; "
-        f"one forward and backward pass took {seconds:.2f} s here" + (f" and {peak / estimate.GIGABYTE:.1f} GB at its peak" if peak else "")
+def timed(ready: Any, tuning: Tuning, place: Place, log: Log) -> float:
+    """Says how long the steps will take; returns the seconds of a pass."""
+    schedule = tuning.schedule
+    steps = schedule.steps or of_epochs(len(ready.get_train_dataloader()), schedule.accumulate, schedule.epochs)
+
+    return say_time(
+        ready, lambda inputs: -ready.model(**inputs, fused_lm_head=True).log_probs.sum(), steps, "without evaluations", place, log
     )
-    return seconds
 
 
 def _hash(texts: Sequence[Prompted]) -> str:
