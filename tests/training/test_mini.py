@@ -1,9 +1,11 @@
 """The minis' making, for real: tokenizer, rows, a few steps of every recipe, saved, loaded through the local backend, measured."""
 
+import io
 import json
 import queue
 import random
-from collections.abc import Callable
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from nl2sql_arena.database import Database, connect_trusted, opened
 from nl2sql_arena.errors import BadCard, BadDatabase, BadInput
 from nl2sql_arena.training import apart, recipe
 from nl2sql_arena.training.generator import grammar
-from nl2sql_arena.training.minis import adapt, data, evaluate, mini, pools, tokenizer
+from nl2sql_arena.training.minis import adapt, bars, data, evaluate, mini, pools, tokenizer
 from nl2sql_arena.training.recipe import Adapter, Architecture, Recipe, Stage
 from nl2sql_arena.types import Generation, GenerationRequest, ModelCard
 
@@ -382,10 +384,49 @@ def test_progress_goes_to_a_log_and_to_the_models_folder(tmp_path: Path) -> None
     reports: queue.Queue[dict[str, Any]] = queue.Queue()
     reports.put({"model": "m", "loss": 0.5})
     lines: list[str] = []
-    write: Callable[[str], None] = lines.append
-    mini._pass_on(reports.get(), write, tmp_path)
+    with bars.Bars([[Recipe("m", ARCHITECTURES["phi"], ())]], lines.append) as shown:
+        mini._pass_on(reports.get(), shown.put, tmp_path)
     assert lines == ["model m loss 0.5"]
     assert json.loads((tmp_path / "m" / "training.jsonl").read_text()) == {"model": "m", "loss": 0.5}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_each_chain_has_a_bar_over_all_of_its_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, lines = Terminal(), []
+    monkeypatch.setattr(sys, "stderr", screen)
+    half, quarter = Stage(0.5, {}, 1e-3), Stage(0.25, {}, 1e-3)
+    chains = [[Recipe("l", ARCHITECTURES["llama"], (half, half))], [Recipe("p", ARCHITECTURES["phi"], (half,)), recipe_on("p", quarter)]]
+    report = {"stage": 1, "done": 0.8, "loss": 1.5, "pairs_a_second": 90}
+    with bars.Bars(chains, lines.append) as shown:
+        shown.put(report | {"model": "l", "stage": 2})
+        shown.put(report | {"model": "p"})
+        shown.put(report | {"model": "p-lora"})
+        seen = [text.strip() for text in re.split(r"[\r\n]|\x1b\[A", screen.getvalue())]
+    said = [(text.split("|")[0], text.split(", ", 1)[1]) for text in seen if "loss" in text]
+    assert list(dict.fromkeys(said)) == [
+        (name, "loss 1.500, 90 pairs/s") for name in ("l stage 2  90%", "p stage 1  53%", "p-lora stage 1  93%")
+    ]  # fmt: skip
+    assert screen.getvalue().count("100%") >= 2
+    assert lines == []
+
+
+def recipe_on(base: str, stage: Stage) -> Recipe:
+    return Recipe(f"{base}-lora", Adapter(base, 4, 8, ("q_proj",)), (stage,))
+
+
+def test_the_work_of_an_earlier_run_makes_no_bar_promise_a_faster_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    report = {"model": "l", "stage": 1, "loss": 1.5, "pairs_a_second": 90}
+    with bars.Bars([[Recipe("l", ARCHITECTURES["llama"], (Stage(1.0, {}, 1e-3),))]], print) as shown:
+        shown.put(report | {"done": 0.6})
+        (bar,) = shown._bars
+        assert (bar.initial, bar.n) == (60, 60)
+        shown.put(report | {"done": 0.7})
+        assert (bar.initial, bar.n) == (60, pytest.approx(70))
 
 
 def test_a_stage_goes_on_where_it_was_ended(tmp_path: Path) -> None:

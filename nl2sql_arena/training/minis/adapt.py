@@ -22,6 +22,7 @@ from nl2sql_arena.errors import BadInput
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.training.apart import measured_on
 from nl2sql_arena.training.minis import attention, data, evaluate, mini
+from nl2sql_arena.training.minis.bars import Bars
 from nl2sql_arena.training.minis.pools import Packer, Pool
 from nl2sql_arena.training.recipe import Adapter, Recipe, Stage
 from nl2sql_arena.training.tuning import contestant
@@ -71,7 +72,8 @@ def adapt(adapted: Adapted, minutes: float, seed: int, log: mini.Log, asked: int
     adapted.work.mkdir(parents=True, exist_ok=True)
     job = mini.Job(adapted.work, adapted.out.parent, (), frozenset(), seed)
     adapted.out.mkdir(parents=True, exist_ok=True)
-    stage = mini.train(model, STAGE, sources, minutes * 60, each, 1, job, _Lines(log))
+    with Bars([[each]], log) as bars:
+        stage = mini.train(model, STAGE, sources, minutes * 60, each, 1, job, bars)
     mini.save(model, each, job)
     made = replace(
         card,
@@ -102,16 +104,6 @@ def _pools(adapted: Adapted, base: Path, minutes: float, seed: int) -> dict[str,
     return {
         name: data.pool(Packer(tokenizer, linked), ground, kind, seed, round(count * MIX[name])) for name, (ground, kind) in kinds.items()
     }
-
-
-class _Lines:
-    """Progress of this one process, for people."""
-
-    def __init__(self, log: mini.Log) -> None:
-        self._log = log
-
-    def put(self, report: mini.Report) -> None:
-        self._log(" ".join(f"{key} {value}" for key, value in report.items()))
 
 
 def _figures(adapted: Adapted, made: ModelCard, seed: int, asked: int) -> mini.Report:

@@ -32,6 +32,7 @@ from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.training import recipe
 from nl2sql_arena.training.apart import Hashes, measured_on
 from nl2sql_arena.training.minis import attention, data, evaluate, pools, tokenizer
+from nl2sql_arena.training.minis.bars import Bars, line
 from nl2sql_arena.training.minis.pools import LONGEST_ANSWER, LONGEST_PROMPT, Packer, Pool
 from nl2sql_arena.training.recipe import Adapter, Architecture, Recipe, Stage
 from nl2sql_arena.types import Column, ForeignKey, Generation, Link, ModelCard, Schema, Table, Weights
@@ -128,10 +129,11 @@ def train_minis(
     wanted = [(kind, count) for kind, count in counts.items() if _longest(chains, kind) and not job.pool(kind).exists()]
     # Two at a time, for two cores.
     for start in range(0, len(wanted), 2):
-        _together([(make_pool, (job, *each)) for each in wanted[start : start + 2]], log, models)
+        _together([(make_pool, (job, *each)) for each in wanted[start : start + 2]], lambda report: log(line(report)), models)
     seconds = max(1.0, minutes * 60 * (1 - RESERVE) - (time.monotonic() - began))
     log(f"pairs ready after {time.monotonic() - began:.0f} s; training for {seconds:.0f} s")
-    _together([(follow, (job, chain, seconds)) for chain in chains], log, models)
+    with Bars(chains, log) as bars:
+        _together([(follow, (job, chain, seconds)) for chain in chains], bars.put, models)
     reports = measure(job, chosen.values(), log)
     shutil.rmtree(job.work)
     return reports
@@ -142,8 +144,8 @@ def _longest(chains: list[list[Recipe]], kind: str) -> float:
     return max(sum(stage.share * stage.mix.get(kind, 0.0) for each in chain for stage in each.stages) for chain in chains)
 
 
-def _together(calls: list[tuple[Callable[..., None], tuple[Any, ...]]], log: Log, models: Path) -> None:
-    """Run the calls in a process each and pass on what they report. Raises RuntimeError when one of them fails."""
+def _together(calls: list[tuple[Callable[..., None], tuple[Any, ...]]], show: Callable[[Report], None], models: Path) -> None:
+    """Run the calls in a process each and show what they report. Raises RuntimeError when one of them fails."""
     context = multiprocessing.get_context("spawn")
     reports = context.Queue()
     processes = [context.Process(target=function, args=(*arguments, reports), daemon=True) for function, arguments in calls]
@@ -160,12 +162,12 @@ def _together(calls: list[tuple[Callable[..., None], tuple[Any, ...]]], log: Log
         if reports.empty():
             time.sleep(0.1)
         else:
-            _pass_on(reports.get(), log, models)
+            _pass_on(reports.get(), show, models)
 
 
-def _pass_on(report: Report, log: Log, models: Path) -> None:
-    """A line for people, and for a model's own progress one in its `training.jsonl`."""
-    log(" ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in report.items()))
+def _pass_on(report: Report, show: Callable[[Report], None], models: Path) -> None:
+    """To people, and of a model's own progress a line to its `training.jsonl`."""
+    show(report)
     if "model" in report:
         with (models / report["model"] / PROGRESS).open("a", encoding="utf-8") as out:
             out.write(json.dumps(report) + "\n")
