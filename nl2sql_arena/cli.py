@@ -268,7 +268,7 @@ def _data_report(options: argparse.Namespace) -> None:
     databases = database.catalogue(settings_of(options))
     with tempfile.TemporaryDirectory() as folder:
         dataset = datasets.build(sources, databases, Path(folder), tuning.seed if tuning else options.seed, log, measured=measured)
-        found = report.report(dataset, reader)
+        found = report.report(dataset, reader, datasets.unchecked(sources, measured))
     show(json.dumps(found, ensure_ascii=False, indent=1) if options.json else report.as_text(found))
 
 

@@ -1,6 +1,7 @@
 """`data report`: what a user learns about a data mix before training on it. All rows here are invented."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 
 from nl2sql_arena import settings
 from nl2sql_arena.cli import main
+from nl2sql_arena.training import recipe
 from nl2sql_arena.training.pairs import TrainingPair
-from nl2sql_arena.training.sets import cultures, report
+from nl2sql_arena.training.sets import cultures, datasets, report
 from nl2sql_arena.training.sets.datasets import Dataset
 from nl2sql_arena.training.sets.report import Reader
 from nl2sql_arena.training.tuning.prompted import Room
@@ -74,6 +76,7 @@ def test_the_command_reports_one_source(tmp_path: Path, capsys: pytest.CaptureFi
     tokenizer = settings.ROOT / "models" / "mini-p"
     main(["data", "report", "--source", str(path), "--tokenizer", str(tokenizer), "--json"])
     found = json.loads(capsys.readouterr().out)
+    assert found["overlap_not_checked"] == ""
     assert found["rows"][str(path)]["read"] == 4
     assert found["size"]["train"] == 3
     assert found["tokens"]["prompt"]["median"] > 20
@@ -100,6 +103,39 @@ def test_a_recipe_names_what_is_kept_apart(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(tune, "sft", lambda _tuning, build, folders, *_: build(folders.data))
     with pytest.raises(SystemExit, match=nothing_left):
         main(["--data", str(tmp_path / "data"), "train", "sft", "--recipe", str(recipe)])
+
+
+def test_a_public_set_that_is_kept_apart_from_nothing_is_said_until_both_evaluation_sets_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, theirs = tmp_path / "rows.jsonl", tmp_path / "theirs"
+    statements = "CREATE TABLE people (id INT, given_name TEXT, age INT)"
+    path.write_text("".join(json.dumps({"question": q, "answer": sql, "context": statements}) + "\n" for q, sql in ASKED))
+    theirs.mkdir()
+    tables = {"db_id": "d", "table_names_original": ["t"], "column_names_original": [[-1, "*"], [0, "x"]], "column_types": ["text", "text"]}
+    for name in ("tables", "dev_tables"):
+        (theirs / f"{name}.json").write_text(json.dumps([tables | {"primary_keys": [], "foreign_keys": []}]))
+    (theirs / "dev.json").write_text(json.dumps([{"db_id": "d", "question": "x?", "query": "SELECT x FROM t", "SQL": "SELECT x FROM t"}]))
+    command = ["data", "report", "--source", "b-mc2/sql-create-context", "--path", str(path)]
+    said = "overlap of b-mc2/sql-create-context with the dev questions of {} is not checked: name their folders by [[measured]] tables"
+    for named, missing in ((), "Spider and BIRD"), (("spider",), "BIRD"), (("spider", "bird"), ""):
+        main([*command, *(f"--measured={name}={theirs}" for name in named)])
+        shown = capsys.readouterr().out
+        assert ("is not checked" in shown) is bool(missing)
+        assert not missing or said.format(missing) in shown
+
+
+def test_the_recipe_that_ships_holds_the_lines_that_keep_both_evaluation_sets_apart(tmp_path: Path) -> None:
+    text = (settings.ROOT / "models" / "phi-2-nl2sql" / recipe.RECIPE).read_text()
+    shipped = recipe.read_tuning(settings.ROOT / "models" / "phi-2-nl2sql" / recipe.RECIPE)
+    assert "Spider and BIRD is not checked" in datasets.unchecked(shipped.data, shipped.measured)
+    first, last = text.index("# [[measured]]"), text.index("[lora]")
+    (tmp_path / "recipe.toml").write_text(text[:first] + text[first:last].replace("# ", "").replace("#\n", "\n") + text[last:])
+    filled = recipe.read_tuning(tmp_path / "recipe.toml")
+    assert [(each.source, each.split) for each in filled.measured] == [("spider", "dev"), ("bird", "dev")]
+    assert datasets.unchecked(filled.data, filled.measured) == ""
+    on_train = [replace(each, split="train") for each in filled.measured]
+    assert "Spider and BIRD is not checked" in datasets.unchecked(filled.data, on_train), "their train split is no evaluation"
 
 
 def test_the_command_reports_a_recipe_s_mix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

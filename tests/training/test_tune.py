@@ -37,6 +37,7 @@ from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.training import recipe
 from nl2sql_arena.training.pairs import TrainingPair
 from nl2sql_arena.training.recipe import Evaluation, Schedule
+from nl2sql_arena.training.sets.datasets import Source
 from nl2sql_arena.training.tuning import checkpoints, contestant, estimate, steps, student, tune
 from nl2sql_arena.training.tuning.prompted import Prompted, Room, completion, prompt_hash, prompted
 from nl2sql_arena.types import Generation, GenerationRequest, Weights
@@ -114,6 +115,17 @@ def test_counts_memory_and_time_are_said_before_it_starts(made: tuple[dict[str, 
         "one forward and backward pass",
     ):
         assert part in said
+
+
+def test_what_public_data_are_not_kept_apart_from_is_said_before_it_starts_and_kept(
+    home: Path, towns: Database, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    asked = tuned.short(data=(Source("gretelai/synthetic_text_to_sql"), Source("generator")))
+    report = tune.sft(asked, lambda _folder: tuned.dataset(towns), folders(home, "public", tmp_path), sandbox, lines.append)
+    said = "overlap of gretelai/synthetic_text_to_sql with the dev questions of Spider and BIRD is not checked"
+    assert said in lines[2]
+    assert said in report["data"]["overlap_not_checked"]
 
 
 def test_only_the_adapter_is_trained_and_named_as_the_card_names_its_base(home: Path, towns: Database, made: object) -> None:

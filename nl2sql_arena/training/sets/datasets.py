@@ -43,6 +43,8 @@ FROM_ONE_SCHEMA = 20
 """Questions on one schema that are held out at most."""
 CLOCK = re.compile(r"\b(?:current_(?:date|time|timestamp)|localtime(?:stamp)?|now|today|get_current_\w+|random|uuid)\b", re.IGNORECASE)
 """What makes a query's answer depend on when it is run."""
+EVALUATIONS = {"spider": "Spider", "bird": "BIRD"}
+"""Evaluation sets of others that models are commonly measured on, with their titles."""
 SPARE = "its schema is held out"
 SPARE_FORM = "its form of query is held out"
 FORMS_APART = 10
@@ -121,6 +123,22 @@ def build(
     if held_out and not dataset.held_out:
         log("no question is held out: too few pairs, or all of them share tables")
     return dataset
+
+
+def unchecked(sources: Sequence[Source], measured: Sequence[Source]) -> str:
+    """Says which evaluation sets the public ones of a mix are not kept apart from, and how they would be; "" where there is nothing to say.
+
+    Neither set can ship here, and several public ones are made from Spider.
+    """
+    public = [each.source for each in sources if each.source in loaders.PUBLIC]
+    named = {each.source for each in measured if each.split != "train"}
+    missing = [title for name, title in EVALUATIONS.items() if name not in named]
+    if not public or not missing:
+        return ""
+    return (
+        f"overlap of {', '.join(dict.fromkeys(public))} with the dev questions of {' and '.join(missing)} is not checked: name their "
+        'folders by [[measured]] tables with split = "dev" in the recipe, or to `data report` by --measured spider=FOLDER'
+    )
 
 
 def _told(counts: Mapping[str, Mapping[str, int]]) -> str:

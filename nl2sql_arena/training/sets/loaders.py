@@ -149,6 +149,8 @@ SOURCES: dict[str, Loader] = {
     "database": database,
 }
 """Name -> loader; any other name is the path of a JSONL file of one's own."""
+PUBLIC = tuple(name for name in SOURCES if name not in ("generator", "database"))
+"""Sets of others."""
 
 
 def load(name: str, order: Order) -> Collection:

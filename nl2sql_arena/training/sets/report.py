@@ -73,8 +73,8 @@ def _reader(name: str, format_name: str, room: Room) -> Reader:
     return Reader(name, format_name, room, lambda text: len(made(text, add_special_tokens=False)["input_ids"]))
 
 
-def report(dataset: Dataset, reader: Reader) -> dict[str, Any]:
-    """Everything as JSON can carry it; shares are 0..1, lengths are tokens."""
+def report(dataset: Dataset, reader: Reader, unchecked: str = "") -> dict[str, Any]:
+    """Everything as JSON can carry it; shares are 0..1, lengths are tokens; `unchecked` says what the pairs are not kept apart from."""
     pairs = dataset.train
     some = pairs[:: -(-len(pairs) // MEASURED)]
     values = [value for pair in pairs for value in _texts(pair.sql)]
@@ -85,6 +85,7 @@ def report(dataset: Dataset, reader: Reader) -> dict[str, Any]:
             "by_source": dict(Counter(pair.source for pair in pairs)),
         },
         "rows": {source: dict(sorted(found.items())) for source, found in dataset.counts.items()},
+        "overlap_not_checked": unchecked,
         "measured_on": len(some),
         "constructs": constructs,
         "difficulty": levels,
@@ -187,6 +188,7 @@ def as_text(found: Mapping[str, Any]) -> str:
     parts = [
         "# Data report",
         f"{size['train']:,} pairs to train on over {size['schemas']:,} schemas; {size['held_out']:,} questions held out.",
+        *([f"**Mind:** {found['overlap_not_checked']}."] if found["overlap_not_checked"] else []),
         "## What became of the rows",
         *(f"- {source}\n" + "\n".join(f"  - {what}: {n:,}" for what, n in rows.items()) for source, rows in found["rows"].items()),
         f"## Difficulty and constructs ({found['measured_on']:,} pairs)",

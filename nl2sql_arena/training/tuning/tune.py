@@ -21,7 +21,7 @@ from nl2sql_arena.errors import BadInput
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.training.pairs import TrainingPair
 from nl2sql_arena.training.recipe import Tuning
-from nl2sql_arena.training.sets.datasets import Dataset
+from nl2sql_arena.training.sets.datasets import Dataset, unchecked
 from nl2sql_arena.training.tuning import checkpoints, contestant, estimate, student
 from nl2sql_arena.training.tuning.exam import Exam, Figures, built
 from nl2sql_arena.training.tuning.progress import Examiner, Log
@@ -92,6 +92,7 @@ def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: L
             "data": {
                 "sources": {name: dict(each) for name, each in data.counts.items()},
                 "pairs": dict(counts),
+                "overlap_not_checked": unchecked(tuning.data, tuning.measured),
                 "sha256": _hash(texts.train),
             },
             "pass_seconds": round(seconds, 3),
@@ -165,10 +166,12 @@ def texts_of(data: Dataset, tuning: Tuning, tokenizer: Any, log: Log) -> tuple[T
 
 
 def announce(tuning: Tuning, folder: Path, shape: Any, place: Place, log: Log) -> None:
-    """Parameters and memory, before anything is loaded."""
+    """Parameters, memory and what the data are not kept apart from, before anything is loaded."""
     counts = estimate.parameters(tuning.base, folder, lambda model: student.with_adapter(model, tuning.lora))
     needed = estimate.memory(counts, shape, place, tuning.quantisation, tuning.schedule.batch * tuning.max_length)
     estimate.announce(tuning.name, counts, needed, place, 'lower batch or max_length, or set quantisation = "nf4"', log)
+    if missing := unchecked(tuning.data, tuning.measured):
+        log(f"data: {missing}")
 
 
 def trainer_of(tuning: Tuning, model: Any, tokenizer: Any, texts: Texts, work: Path, place: Place) -> Any:
