@@ -14,9 +14,9 @@ from huggingface_hub.utils import enable_progress_bars
 from huggingface_hub.utils import tqdm as hub_bar
 from transformers import (
     AutoModelForCausalLM,
+    BloomConfig,
+    BloomForCausalLM,
     GenerationConfig,
-    GPTJConfig,
-    GPTJForCausalLM,
     MambaConfig,
     MambaForCausalLM,
     PhiForCausalLM,
@@ -395,22 +395,20 @@ def test_attention_is_never_eager(models: Path, precision: str) -> None:
 
 @pytest.fixture(scope="module")
 def eager_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models with a GPT-J, for which transformers has no fused attention."""
+    """A folder of models with a BLOOM, for which transformers has no fused attention."""
     root = tmp_path_factory.mktemp("eager")
-    size = len(tiny.tokenizer(root / "gptj"))
-    config = GPTJConfig(
-        vocab_size=size, n_embd=64, n_layer=2, n_head=2, rotary_dim=16, n_positions=tiny.CONTEXT, bos_token_id=1, eos_token_id=2
-    )
-    GPTJForCausalLM(config).save_pretrained(root / "gptj")
+    size = len(tiny.tokenizer(root / "bloom"))
+    config = BloomConfig(vocab_size=size, hidden_size=64, n_layer=2, n_head=2, bos_token_id=1, eos_token_id=2)
+    BloomForCausalLM(config).save_pretrained(root / "bloom")
     return root
 
 
 def test_a_model_that_only_has_eager_attention_answers_but_is_refused_in_fp16(eager_only: Path) -> None:
-    backend = load(eager_only, "gptj", precision="bf16")
+    backend = load(eager_only, "bloom", precision="bf16")
     assert backend._model.config._attn_implementation == "eager"
     assert ask(backend).tokens == 24
     with pytest.raises(ModelUnavailable, match=r"overflows in fp16; set precision fp32"):
-        load(eager_only, "gptj", precision="fp16")
+        load(eager_only, "bloom", precision="fp16")
 
 
 def test_a_model_that_keeps_no_keys_and_values_is_refused(tmp_path: Path) -> None:

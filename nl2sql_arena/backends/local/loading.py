@@ -63,7 +63,7 @@ def _load(card: ModelCard, folder: Path) -> Local:
     config = AutoConfig.from_pretrained(source, **options)
     tokenizer = _tokenizer(source, options)
     drawn = outline(config)
-    if not cache_name(drawn):
+    if drawn._is_stateful or not cache_name(drawn):  # transformers' own mark of Mamba and its like
         raise ModelUnavailable(f"Model {card.name} keeps no keys and values of what it has read, which is needed here; choose another one.")
     parameters = parameters_of(drawn)
     plan = choose(card.precision, parameters)
