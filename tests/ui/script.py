@@ -32,7 +32,7 @@ ANSWERS = {
         ODD: "SELECT NULL AS a, '' AS a, 'NaN'::DOUBLE AS b, [1, NULL] AS l, TRUE AS t, "
         "'<img src=x onerror=\"window.hacked=1\"><b>bold</b>' AS h",
         LOOP: "SELECT COUNT(*) FROM customers a, customers b, customers c, customers d "
-        "WHERE (a.id * 7 + b.id * 11 + c.id * 13 + d.id * 17) % 1000003 = 1",
+        "WHERE (a.id * 7 + b.id * 11 + c.id * 13 + d.id * 17) % 1013 = 1",
         SLOW: "SELECT " + " + ".join(["1"] * 300),
         BROKEN: "SELECT COUNT(*) FROM customers",
     },
