@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import os
 import re
-import resource
 import shutil
 import socket
 import sqlite3
@@ -62,7 +61,7 @@ WAYS: Mapping[str, tuple[str, bool]] = {
 }
 """What is measured: whose size, and whether with an adapter."""
 MODULES = ["q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"]
-QUESTIONS, BATTLES = 5, 20
+QUESTIONS, BATTLES = 3, 20
 
 
 def weights(folder: Path, size: str, is_tiny: bool, with_lora: bool) -> None:
@@ -100,6 +99,12 @@ def card(way: str, folder: Path, precision: str, tokens: int) -> ModelCard:
     return replace(found, base=Weights(str(folder)), adapter=adapter, precision=precision, generation=Generation(tokens))
 
 
+def largest_size() -> int:
+    """Bytes of this process's largest resident size; what `resource` tells begins with its parent's."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
 def measured(asked: ModelCard) -> dict[str, Any]:
     """Seconds to load, GB held and at the peak, and the speed of a few answers. In a process of its own."""
     services = open_services(load())
@@ -111,20 +116,21 @@ def measured(asked: ModelCard) -> dict[str, Any]:
         backend = engine.backend(asked.name)
         seconds = time.perf_counter() - began
         on_gpu = torch.cuda.is_available()
-        held = torch.cuda.memory_allocated() / 1e9 if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        held = torch.cuda.memory_allocated() if on_gpu else 0
         examples = services.examples("shop", "arena")[:QUESTIONS]
         answers = [next(iter(engine.answers([Request(each.id, asked.name, "shop", each.question)]))).completion for each in examples]
+        peak = torch.cuda.max_memory_allocated() if on_gpu else largest_size()
     finally:
         services.close()
     later = [(each.tokens - 1) / (each.seconds - each.first_token_seconds) for each in answers if each.tokens > 1]
     return {
         "held": str(backend.precision),
         "load_s": round(seconds, 1),
-        "memory_gb": round(held, 2),
-        "memory_is": "allocated on the GPU after loading" if on_gpu else "the process's largest resident size while loading",
-        "peak_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2) if on_gpu else None,
+        "weights_gb": round(held / 1e9, 2) if on_gpu else None,
+        "peak_gb": round(peak / 1e9, 2),
+        "peak_is": "most that was allocated on the GPU" if on_gpu else "the process's largest resident size",
         "prompt_tokens": round(statistics.median(each.prompt_tokens for each in answers)),
-        "first_token_s": round(statistics.median(each.first_token_seconds for each in answers), 3),
+        "first_token_s": [round(each.first_token_seconds, 3) for each in answers],
         "tokens_a_second": round(statistics.median(later), 1) if later else None,
         "answers": len(answers),
         "failures": sorted({each.failure for each in answers if each.failure}),
