@@ -21,7 +21,8 @@ from nl2sql_arena.terminal import DB_HELP, add, decoding, listed, log, models_of
 from nl2sql_arena.types import DISPLAY, Answer, Execution, Request
 
 if TYPE_CHECKING:
-    from nl2sql_arena.training.recipe import Recipe
+    from nl2sql_arena.services import Services
+    from nl2sql_arena.training.recipe import Recipe, Tuning
 
 MINI_MINUTES = 120.0
 """What the minis that ship were trained for."""
@@ -112,18 +113,26 @@ def _training(commands: Any) -> None:
         prefer.add_argument("--seed", type=int, default=0)
         prefer.add_argument("--quantisation", choices=["nf4", "none"], default="none", help="how the base is held (default: none)")
         _new_folder(prefer)
-    adapt = add(train, "adapt", _train_adapt, "teach a mini a database that it has never seen")
-    adapt.add_argument("--db", required=True, help=DB_HELP)
-    adapt.add_argument("--model", default="mini-p-lora", help="the mini whose adapter is continued")
-    adapt.add_argument("--minutes", type=float, default=4.0, help="of training, on one core")
-    adapt.add_argument("--seed", type=int, default=0)
-    adapt.add_argument("--out", type=Path, help="the new model's folder (default: beside the old one, named after both)")
+    _adapting(train)
     merge = add(train, "merge", _train_merge, "write a model's base and adapter as whole 16-bit weights")
     merge.add_argument("model", help="a model with an adapter: its name, or its folder")
     _new_folder(merge)
     rows = add(train, "rows", _train_rows, "judge answers by what they return and print preference rows")
     rows.add_argument("--answers", type=Path, required=True, help='what `ask --jsonl` printed: lines with "id", "model", "sql"')
     rows.add_argument("--questions", type=Path, required=True, help='lines with "id", "db", "question", "gold_sql"')
+
+
+def _adapting(train: Any) -> None:
+    adapt = add(train, "adapt", _train_adapt, "teach a model a database that it has never seen: a mini on a core, Phi-2 on a GPU")
+    adapt.add_argument("--db", required=True, help=DB_HELP)
+    adapt.add_argument(
+        "--model", default="mini-p-lora", help="the mini whose adapter is continued, or a model with a recipe for trl, such as phi-2-nl2sql"
+    )
+    adapt.add_argument("--minutes", type=float, help="of training a mini on one core (default: 4)")
+    adapt.add_argument("--pairs", type=whole_number, help="drawn about the database for a model with a recipe for trl (default: 3000)")
+    adapt.add_argument("--seed", type=int, default=0)
+    adapt.add_argument("--out", type=Path, help="the new model's folder (default: beside the old one, named after both)")
+    adapt.add_argument("--again", action="store_true", help="let go of an earlier training, finished or not")
 
 
 def _new_folder(command: argparse.ArgumentParser) -> None:
@@ -282,9 +291,18 @@ def _data_phrases(options: argparse.Namespace) -> None:
 
 
 def _train_adapt(options: argparse.Namespace) -> None:
-    from nl2sql_arena.training.minis import adapt
+    from nl2sql_arena.training import recipe
 
     with opened_services(options) as services:
+        folders = (services.settings.models / options.model, Path(options.model))
+        path = next((each / recipe.RECIPE for each in folders if (each / recipe.RECIPE).is_file()), None)
+        if path and recipe.trainer(path) == "trl":
+            _adapt_by_recipe(options, services, path.resolve())
+            return
+        from nl2sql_arena.training.minis import adapt
+
+        if options.pairs is not None:
+            raise BadInput(f"--pairs is for models with a recipe for trl; {options.model} learns as long as --minutes says.")
         if options.model not in services.cards:
             raise BadInput(f"There is no model '{options.model}'; `models list` shows them.")
         database = services.engine.database(options.db)
@@ -292,7 +310,25 @@ def _train_adapt(options: argparse.Namespace) -> None:
         known = {name: each for name, each in services.databases.items() if name != database.name}
         work = services.settings.data / "training" / out.resolve().name
         card, models = services.cards[options.model], services.settings.models
-        adapt.adapt(adapt.Adapted(card, models, database, known, out, work), options.minutes, options.seed, log)
+        minutes = adapt.MINUTES if options.minutes is None else options.minutes
+        adapt.adapt(adapt.Adapted(card, models, database, known, out, work), minutes, options.seed, log, again=options.again)
+
+
+def _adapt_by_recipe(options: argparse.Namespace, services: "Services", path: Path) -> None:
+    from nl2sql_arena.training import recipe
+
+    _needs_trl()
+    from nl2sql_arena.training.tuning import teach
+
+    name = path.parent.name
+    if options.minutes is not None:
+        raise BadInput(f"--minutes is for minis; {name} learns from so many pairs as --pairs says, once.")
+    database = services.engine.database(options.db)
+    out = options.out or path.parent.with_name(f"{name}-{database.name}")
+    pairs = teach.PAIRS if options.pairs is None else max(1, options.pairs)
+    tuning = teach.recipe_for(recipe.read_tuning(path), path.parent, database, pairs, options.seed, out)
+    log(f"{tuning.name}: " + (f"the adapter of {name} is continued" if tuning.adapter else f"a new adapter, since {name} has none yet"))
+    _tune(services, tuning, out, out, options.again)
 
 
 def _train_mini(options: argparse.Namespace, recipes: "dict[str, Recipe] | None" = None) -> None:
@@ -313,19 +349,23 @@ def _train_sft(options: argparse.Namespace) -> None:
         return
     tuning = recipe.read_tuning(path)
     _needs_trl()
+    with opened_services(options) as services:
+        _tune(services, tuning, path.parent, options.out or path.parent, options.again)
+
+
+def _tune(services: "Services", tuning: "Tuning", folder: Path, out: Path, again: bool) -> None:
+    """Follow a recipe for trl, whose base is named relative to `folder`."""
     from nl2sql_arena.training.sets import datasets
     from nl2sql_arena.training.tuning import tune
 
-    with opened_services(options) as services:
-        out = options.out or path.parent
-        folders = tune.Folders(path.parent, out, services.settings.data / "training" / out.resolve().name)
+    folders = tune.Folders(folder, out, services.settings.data / "training" / out.resolve().name)
 
-        def build(data: Path) -> datasets.Dataset:
-            return datasets.build(
-                tuning.data, services.databases, data, tuning.seed, log, tuning.evaluation.questions, tuning.measured
-            )  # fmt: skip
+    def build(data: Path) -> datasets.Dataset:
+        return datasets.build(
+            tuning.data, services.databases, data, tuning.seed, log, tuning.evaluation.questions, tuning.measured
+        )  # fmt: skip
 
-        tune.sft(tuning, build, folders, services.sandbox, log, options.again)
+    tune.sft(tuning, build, folders, services.sandbox, log, again)
 
 
 def _old_and_new(options: argparse.Namespace, models: Path, suffix: str) -> tuple[Path, Path]:

@@ -120,6 +120,8 @@ class Tuning:
     max_length: int = 1024
     max_new_tokens: int = 256
     lora: Lora = Lora()
+    adapter: Weights | None = None
+    """One that is continued, by its own settings, instead of a new one by those of `lora`."""
     quantisation: Quantisation = "nf4"
     schedule: Schedule = Schedule()
     evaluation: Evaluation = Evaluation()
@@ -145,18 +147,19 @@ def read_tuning(path: Path) -> Tuning:
         raise BadCard(f'{path} makes a mini; a recipe for an adapter says trainer = "trl".')
     fields.pop("trainer")
     try:
-        lora = fields.pop("lora", {})
+        lora, adapter = fields.pop("lora", {}), fields.pop("adapter", None)
         found = Tuning(
             name=path.resolve().parent.name,
             base=Weights(**fields.pop("base")),
             data=tuple(Source(**source) for source in fields.pop("data")),
             measured=tuple(Source(**source) for source in fields.pop("measured", ())),
             lora=Lora(**lora | ({"modules": tuple(lora["modules"])} if "modules" in lora else {})),
+            adapter=Weights(**adapter) if adapter else None,
             schedule=Schedule(**fields.pop("schedule", {})),
             evaluation=Evaluation(**fields.pop("evaluation", {})),
             **fields,
         )
-        wrong = _wrong(found)
+        wrong = _wrong(found) + (["[lora] beside an adapter that is continued, which has its own settings"] if lora and adapter else [])
     except (KeyError, TypeError) as problem:
         raise _unusable(path, problem) from problem
     if wrong:

@@ -468,7 +468,7 @@ def streets(tmp_path: Path) -> Path:
 
 
 def test_a_mini_adapted_to_a_file_is_a_contestant_of_its_own(
-    minis: tuple[Path, dict[str, Any], list[str]], database: Database, streets: Path, tmp_path: Path
+    minis: tuple[Path, dict[str, Any], list[str]], database: Database, streets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, out = minis[0], minis[0] / "p-lora-streets"
     card = mini.card(Recipe("p-lora", Adapter("p", 4, 8, ()), ()))
@@ -490,13 +490,20 @@ def test_a_mini_adapted_to_a_file_is_a_contestant_of_its_own(
     prompt = prompts.mini("How many trees are there?", opened(streets).schema())
     (completion,) = backend.generate([GenerationRequest("1", made.name, prompt, Generation(20))])
     assert not completion.failure
-    with pytest.raises(BadInput, match="holds a finished training already"):
+    with pytest.raises(BadInput, match="holds a finished training already; give --again"):
         adapt.adapt(asked, 0.05, 0, lambda line: None, asked=3)
+    monkeypatch.setattr(adapt, "_pools", lambda *_: pytest.fail("let go", pytrace=False))
+    asked.work.mkdir(exist_ok=True)
+    with pytest.raises(pytest.fail.Exception, match="let go"):
+        adapt.adapt(asked, 0.05, 0, lambda line: None, again=True)
+    assert not asked.work.exists()
 
 
 def test_only_a_mini_with_an_adapter_can_be_adapted(database: Database, tmp_path: Path) -> None:
     whole = mini.card(Recipe("p", ARCHITECTURES["phi"], ()))
-    with pytest.raises(BadInput, match="p is no mini with an adapter"):
+    with pytest.raises(
+        BadInput, match="p is no mini with an adapter, nor does its folder hold a recipe for one; name mini-p-lora or phi-2-nl2sql"
+    ):
         adapt.adapt(adapt.Adapted(whole, tmp_path, database, {}, tmp_path / "out", tmp_path / "work"), 1, 0, lambda line: None)
 
 

@@ -519,6 +519,7 @@ def test_figures_for_phi_2_are_known_before_its_weights_are(tmp_path: Path) -> N
         ("measured = [{ path = 'spider' }]", "is not a usable recipe .*source"),
         ("base = 'phi'", "is not a usable recipe"),
         ("colour = 1", "is not a usable recipe .*colour"),
+        ("adapter = { id = '../other/adapter' }", r"\[lora\] beside an adapter that is continued"),
         ("data = []", "no .*data.* to learn from"),
     ],
 )

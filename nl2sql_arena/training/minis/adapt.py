@@ -5,6 +5,7 @@ result is a contestant of its own. What it learns are generated questions with t
 can only know from the sample databases.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,8 @@ STAGE = Stage(1.0, MIX, 1e-3)
 PAIRS_A_SECOND = 60
 """Pairs that are expected to be read at most; with fewer at hand some are read twice."""
 STAND_IN = "A stand-in that shows the machine at work; it says nothing about Phi-2 or SQLCoder."
+MINUTES = 4.0
+"""Of training, when nobody says how many."""
 ASKED = 60
 """Generated questions of each database that are asked before and after."""
 
@@ -50,16 +53,20 @@ class Adapted:
     work: Path
 
 
-def adapt(adapted: Adapted, minutes: float, seed: int, log: mini.Log, asked: int = ASKED) -> mini.Report:
-    """Train for `minutes` of one core into `adapted.out`; returns what its `training.json` says.
+def adapt(adapted: Adapted, minutes: float, seed: int, log: mini.Log, asked: int = ASKED, again: bool = False) -> mini.Report:
+    """Train for `minutes` of one core into `adapted.out`; returns what its `training.json` says. `again` lets a finished or begun one go.
 
     Raises BadInput for a model that is no adapted mini, for a folder that is taken, and for a database without enough to ask about.
     """
     card = adapted.card
     if card.kind != "mini" or card.adapter is None:
-        raise BadInput(f"{card.name} is no mini with an adapter; name one such as mini-p-lora.")
-    if (adapted.out / mini.FIGURES).exists():
-        raise BadInput(f"{adapted.out} holds a finished training already; give another folder with --out.")
+        raise BadInput(
+            f"{card.name} is no mini with an adapter, nor does its folder hold a recipe for one; name mini-p-lora or phi-2-nl2sql."
+        )
+    if again:
+        shutil.rmtree(adapted.work, ignore_errors=True)
+    elif (adapted.out / mini.FIGURES).exists():
+        raise BadInput(f"{adapted.out} holds a finished training already; give --again to train it anew, or another folder with --out.")
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     base, adapter = adapted.models / card.name / card.base.id, adapted.models / card.name / card.adapter.id

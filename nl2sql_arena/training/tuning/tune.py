@@ -68,7 +68,8 @@ def sft(tuning: Tuning, build: Build, folders: Folders, sandbox: Sandbox, log: L
     data = _once(folders.data, build)
     texts, counts = texts_of(data, tuning, tokenizer, log)
     torch.manual_seed(tuning.seed)
-    model = student.with_adapter(student.base(tuning.base, folders.recipe, tuning.quantisation, place), tuning.lora)
+    base = student.base(tuning.base, folders.recipe, tuning.quantisation, place)
+    model = student.continued(base, tuning.adapter, folders.recipe) if tuning.adapter else student.with_adapter(base, tuning.lora)
     ready = trainer_of(tuning, model, tokenizer, texts, folders.work, place)
     if texts.held_out:
         exam = Exam(_examined(card, tuning), data.held_out[: tuning.evaluation.questions], built(data.files, data.schemas), sandbox)
@@ -167,7 +168,11 @@ def texts_of(data: Dataset, tuning: Tuning, tokenizer: Any, log: Log) -> tuple[T
 
 def announce(tuning: Tuning, folder: Path, shape: Any, place: Place, log: Log) -> None:
     """Parameters, memory and what the data are not kept apart from, before anything is loaded."""
-    counts = estimate.parameters(tuning.base, folder, lambda model: student.with_adapter(model, tuning.lora))
+
+    def adapted(model: Any) -> Any:
+        return student.shaped(model, tuning.adapter, folder) if tuning.adapter else student.with_adapter(model, tuning.lora)
+
+    counts = estimate.parameters(tuning.base, folder, adapted)
     needed = estimate.memory(counts, shape, place, tuning.quantisation, tuning.schedule.batch * tuning.max_length)
     estimate.announce(tuning.name, counts, needed, place, 'lower batch or max_length, or set quantisation = "nf4"', log)
     if missing := unchecked(tuning.data, tuning.measured):
