@@ -271,7 +271,7 @@ class Controls:
                 return {self.progress: render.note("Nothing is running.")}
             bench.stop.set()
             if bench.plan is None:
-                return {self.progress: render.note("Cancelling…", "busy")}
+                return {}  # the run itself says so, and might have said its last word before this came to the page
             bench.plan = None
             return self.offer(bench) | {self.progress: render.note("Cancelled before it began.")}
 
