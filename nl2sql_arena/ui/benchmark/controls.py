@@ -260,7 +260,7 @@ class Controls:
     def on_ended(self, models: list[str], databases: list[str], split: str, request: gr.Request) -> Update:
         session = self.common.session(request)
         if session.bench.at_work:
-            return {}
+            return {self.estimate: gr.skip()}
         return self.show(session) | {self.estimate: self.estimated(models, databases, split)}
 
     def on_cancel(self, request: gr.Request) -> Update:
@@ -271,7 +271,7 @@ class Controls:
                 return {self.progress: render.note("Nothing is running.")}
             bench.stop.set()
             if bench.plan is None:
-                return {}  # the run itself says so, and might have said its last word before this came to the page
+                return {self.progress: gr.skip()}  # the run itself says so, and might have said its last word before this came to the page
             bench.plan = None
             return self.offer(bench) | {self.progress: render.note("Cancelled before it began.")}
 
