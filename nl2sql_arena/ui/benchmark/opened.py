@@ -64,7 +64,7 @@ class OpenQuestion:
                 example = self._question(session, session.bench.opened).example
             except BadInput as problem:
                 gr.Warning(str(problem))
-                return {}
+                return {tabs: gr.skip()}  # for Gradio an empty dictionary is a mistake
             offered = all(name in self.common.profile.models for name in (view.a, view.b))
             return {
                 tabs: gr.Tabs(selected="arena"),
@@ -92,7 +92,7 @@ class OpenQuestion:
             question = self._question(session, str(event._data.get("key", "")))
         except BadInput as problem:
             gr.Warning(str(problem))
-            return {}
+            return {self.box: gr.skip()}
         bench.opened = question.key
         example = question.example
         titles = bench.run.measured.titles if bench.run else {}

@@ -128,7 +128,7 @@ class BenchmarkTab:
         bench = session.bench
         names = bench.run.measured.titles if bench.run else {}
         if a not in names or b not in names:  # the browser tells some choices twice, and a single contestant has no other
-            return {}
+            return {self.opened.box: gr.skip()}
         bench.view, bench.opened = replace(bench.view, a=a, b=b, page=0), ""
         return self._seen_anew(session) | {self.opened.box: gr.update(visible=False)}
 
