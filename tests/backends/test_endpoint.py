@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from nl2sql_arena import catalog, settings
@@ -21,7 +20,7 @@ from nl2sql_arena.errors import ModelUnavailable
 from nl2sql_arena.types import Completion, Generation, GenerationRequest, ModelCard, Prompt, Server
 from tests import tiny
 from tests.backends.stand_in import MODEL, StandIn, words
-from tests.ports import free_port
+from tests.ports import free_port, wait_for_server
 
 SQL = "SELECT count(*) FROM orders WHERE total > 10 ORDER BY id"
 ANSWERS = {"how many?": SQL, "which?": "SELECT city FROM customers", "on and on": f"{SQL}\n```\nThis query counts."}
@@ -375,13 +374,7 @@ def real_server() -> Iterator[str]:
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         try:
-            for _ in range(300):
-                assert process.poll() is None, "transformers serve ended"
-                try:
-                    httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
-                    break
-                except httpx.TransportError:
-                    time.sleep(0.2)
+            wait_for_server(process, port)
             yield f"http://127.0.0.1:{port}/v1"
         finally:
             process.kill()

@@ -15,7 +15,7 @@ from nl2sql_arena import backends, catalog, settings
 from nl2sql_arena.backends.endpoint import Endpoint, Patience, load
 from nl2sql_arena.errors import ModelUnavailable
 from nl2sql_arena.types import Generation, GenerationRequest, Prompt, Server
-from tests.ports import free_port
+from tests.ports import free_port, wait_for_server
 
 MINI = settings.ROOT / "models" / "mini-l"
 CARD = catalog.read(MINI / catalog.CARD)
@@ -35,13 +35,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     script, port = Path(__file__).with_name("llama_cpp_server.py"), free_port()
     with subprocess.Popen([python, script, folder, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            for _ in range(300):
-                assert process.poll() is None, "llama.cpp's server ended"
-                try:
-                    httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
-                    break
-                except httpx.TransportError:
-                    time.sleep(0.2)
+            wait_for_server(process, port)
             yield f"http://127.0.0.1:{port}/v1"
         finally:
             process.kill()
