@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from nl2sql_arena import backends, catalog, prompts
+from nl2sql_arena import backends, prompts
 from nl2sql_arena.database import Database
 from nl2sql_arena.errors import BadInput, Infrastructure
+from nl2sql_arena.loaded import Loaded
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.settings import QUESTION_CHARS
 from nl2sql_arena.types import (
@@ -54,41 +55,32 @@ class Engine:
 
     def __init__(self, cards: Mapping[str, ModelCard], models: Path, databases: Mapping[str, Database], sandbox: Sandbox) -> None:
         self._cards, self._models, self._databases, self._sandbox = cards, models, databases, sandbox
-        self._loaded: dict[str, backends.Backend] = {}
-        self._held: dict[catalog.Held, backends.Backend] = {}
-        self._lock = threading.Lock()
+        self._loaded = Loaded(models)
         self.generate: Generate = self._generate
         """Completions for requests, in order of finishing; a Space replaces it by the same generator under its GPU decorator."""
 
     def backend(self, model: str) -> backends.Backend:
         """The model, loaded at first use and once for all cards of its weights. Raises BadInput (an unknown name), ModelUnavailable."""
+        return self._loaded.get(self._card(model))
+
+    def _card(self, model: str) -> ModelCard:
         if model not in self._cards:
             raise BadInput(f"There is no model '{model}'; choose one of {', '.join(self._cards)}.")
-        if found := self._loaded.get(model):
-            return found  # without the lock, which somebody may have held when a GPU's process was forked
-        with self._lock:
-            if model not in self._loaded:
-                card = self._cards[model]
-                held = catalog.held(card, self._models)
-                if held not in self._held:
-                    self._held[held] = backends.load(card, self._models)
-                self._loaded[model] = self._held[held]
-            return self._loaded[model]
+        return self._cards[model]
 
     def is_ready(self, model: str) -> bool:
         """Whether the model answers without further weights being loaded: they are, maybe for another card, or it has none here."""
         card = self._cards[model]
-        return card.backend != "local" or catalog.held(card, self._models) in self._held
+        return card.backend != "local" or self._loaded.has(card)
 
     def marks(self, model: str) -> tuple[str, ...]:
         """What tells the loaded weights of a model from others of its name; empty where none are loaded, or they do not say."""
-        found = self._loaded.get(model)
+        found = self._loaded.find(model)
         return found.marks if isinstance(found, backends.Weighed) else ()
 
     def add(self, model: str, backend: backends.Backend) -> None:
         """Let a model that lives already, such as one in training, answer under a card's name."""
-        with self._lock:
-            self._loaded[model] = backend
+        self._loaded.add(model, backend)
 
     def on(self, databases: Mapping[str, Database]) -> "Engine":
         """The same models, with those that are loaded or will be, over other databases."""
@@ -100,7 +92,7 @@ class Engine:
 
     def _sharing(self, cards: Mapping[str, ModelCard], databases: Mapping[str, Database]) -> "Engine":
         other = Engine(cards, self._models, databases, self._sandbox)
-        other._loaded, other._held, other._lock, other.generate = self._loaded, self._held, self._lock, self.generate
+        other._loaded, other.generate = self._loaded, self.generate
         return other
 
     def answers(
@@ -120,7 +112,21 @@ class Engine:
         """
         for request in requests:
             check_question(request.question)
-        prompted = [(request, self._prompt(request)) for request in requests]
+        cards = [self._card(model) for model in dict.fromkeys(request.model for request in requests)]
+        with self._loaded.in_use(cards) as models:
+            yield from self._answers(requests, models, on_token, cancelled, limits, generate or self.generate, at_once)
+
+    def _answers(
+        self,
+        requests: Sequence[Request],
+        models: Mapping[str, backends.Backend],
+        on_token: OnToken | None,
+        cancelled: Cancelled | None,
+        limits: Limits,
+        write: Generate,
+        at_once: int,
+    ) -> Iterator[Answer]:
+        prompted = [(request, self._prompt(request, models[request.model])) for request in requests]
         ready: list[GenerationRequest] = []
         wanted: dict[tuple[str, str], tuple[Request, Prompt]] = {}
         for request, prompt in prompted:
@@ -129,12 +135,12 @@ class Engine:
                 wanted[request.id, request.model] = request, prompt
             else:
                 unasked = Completion(request.id, request.model, "", 0, 0, 0.0, 0.0, "stop", TOO_LONG)
-                yield self._answer(request, Prompt("", ""), unasked, limits)
+                yield self._answer(request, models[request.model], Prompt("", ""), unasked, limits)
 
         def judged(completion: Completion) -> Answer:
-            return self._answer(*wanted[completion.id, completion.model], completion, limits)
+            request, prompt = wanted[completion.id, completion.model]
+            return self._answer(request, models[request.model], prompt, completion, limits)
 
-        write = generate or self.generate
         if at_once == 1:
             yield from map(judged, write(ready, on_token, cancelled))
             return
@@ -142,19 +148,14 @@ class Engine:
         completions = write(ready, on_token, lambda: left.is_set() or bool(cancelled and cancelled()))
         yield from side_by_side(judged, completions, at_once, left)
 
-    def _prompt(self, request: Request) -> Prompt | None:
+    def _prompt(self, request: Request, backend: backends.Backend) -> Prompt | None:
         """None when no prompt fits this model."""
-        database = self.database(request.db)
-        backend, card = self.backend(request.model), self._cards[request.model]
-        room = self._context(request.model) - card.generation.max_new_tokens
+        database, card = self.database(request.db), self._cards[request.model]
+        room = _context(backend, card) - card.generation.max_new_tokens
         try:
             return prompts.build(card.format, request.question, database.schema(), backend.count_tokens, room, database.links)
         except BadInput:
             return None
-
-    def _context(self, model: str) -> int:
-        """Tokens that prompt and answer may have together."""
-        return min(self.backend(model).context, self._cards[model].context)
 
     def database(self, name: str) -> Database:
         """Raises BadInput for an unknown name."""
@@ -178,8 +179,9 @@ class Engine:
                 garbled = not completion.failure and is_garbled(completion.text)
                 yield replace(completion, failure=GARBLED) if garbled else completion
 
-    def _answer(self, request: Request, prompt: Prompt, completion: Completion, limits: Limits) -> Answer:
+    def _answer(self, request: Request, backend: backends.Backend, prompt: Prompt, completion: Completion, limits: Limits) -> Answer:
         """The completion with what became of it."""
+        card = self._cards[request.model]
         began = time.perf_counter()
         prepared, execution = NOTHING, Execution("infrastructure", message=completion.failure or STOPPED)
         if not completion.failure and completion.finish_reason != "cancelled":
@@ -196,10 +198,10 @@ class Engine:
             completion=completion,
             prepared=prepared,
             execution=execution,
-            precision=self._loaded[request.model].precision,
-            beams=self._cards[request.model].generation.num_beams,
-            max_new_tokens=self._cards[request.model].generation.max_new_tokens,
-            context=self._context(request.model),
+            precision=backend.precision,
+            beams=card.generation.num_beams,
+            max_new_tokens=card.generation.max_new_tokens,
+            context=_context(backend, card),
             seconds=completion.seconds + time.perf_counter() - began,
         )
 
@@ -217,6 +219,11 @@ class Engine:
         if not prepared.sql:
             return prepared, Execution("error", error_kind="syntax", message="The model wrote no SQL.")
         return prepared, self._sandbox.run(path, prepared.sql, limits)
+
+
+def _context(backend: backends.Backend, card: ModelCard) -> int:
+    """Tokens that prompt and answer may have together."""
+    return min(backend.context, card.context)
 
 
 def side_by_side(work: Callable[[T], R], items: Iterator[T], at_once: int, left: threading.Event) -> Iterator[R]:

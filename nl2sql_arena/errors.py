@@ -21,6 +21,10 @@ class ModelUnavailable(ArenaError):
     """A model that cannot be loaded here and now."""
 
 
+class NoMemory(ModelUnavailable):
+    """A model that does not fit the memory that other loaded models leave."""
+
+
 class Infrastructure(ArenaError):
     """Our own machinery failed; never counted for or against a model."""
 

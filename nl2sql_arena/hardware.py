@@ -5,6 +5,7 @@ import platform
 from dataclasses import dataclass
 
 from nl2sql_arena import zero_gpu
+from nl2sql_arena.memory import main_memory
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,10 @@ class Memory:
 
 
 def memories() -> list[Memory]:
-    """That of this machine, then that of each GPU that is there outside a ZeroGPU call."""
-    import psutil  # type: ignore[import-untyped]  # accelerate brings it
+    """That of this machine or container, then that of each GPU that is there outside a ZeroGPU call."""
     import torch
 
-    main = psutil.virtual_memory()
-    found = [Memory("main memory", main.available, main.total)]
+    found = [Memory("main memory", *main_memory())]
     for number in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(number)
         found.append(Memory(torch.cuda.get_device_name(number), free, total))

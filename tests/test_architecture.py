@@ -14,7 +14,7 @@ from nl2sql_arena.settings import ROOT
 PACKAGE = ROOT / "nl2sql_arena"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("types", "errors", "settings", "sampledata", "wire", "__version__"),
+    ("types", "errors", "settings", "sampledata", "wire", "memory", "__version__"),
     (
         *("schema", "linking", "prompts", "sql", "difficulty", "clauses", "phrases", "steps", "compare", "golds", "stats", "ddl"),
         *("mending", "rewriting"),
@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("catalog", "cells", "database", "vetting", "execution", "intake", "worker", "sandbox"),
         *("hardware", "zero_gpu", "hub", "backends", "published", "votes"),
     ),
-    ("engine", "services", "arena", "adding", "doctor", "publishing", "benchmark", "training"),
+    ("loaded", "engine", "services", "arena", "adding", "doctor", "publishing", "benchmark", "training"),
     ("ui", "terminal", "bench_cli", "model_cli", "vote_cli", "space_cli", "cli", "__main__"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

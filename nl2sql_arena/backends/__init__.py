@@ -42,10 +42,16 @@ class Backend(Protocol):
 
 @runtime_checkable
 class Weighed(Protocol):
-    """A backend that knows which weights it holds: `catalog.mark` of each folder that was loaded, of the base first."""
+    """A backend that holds weights in this process."""
 
     @property
-    def marks(self) -> tuple[str, ...]: ...
+    def marks(self) -> tuple[str, ...]:
+        """Which they are: `catalog.mark` of each folder that was loaded, of the base first."""
+        ...
+
+    def release(self) -> None:
+        """Give their memory back; nothing is asked of the backend any more."""
+        ...
 
 
 Loader = Callable[[ModelCard, Path], Backend]
@@ -73,7 +79,8 @@ BACKENDS: dict[str, Loader] = {
 def load(card: ModelCard, models_dir: Path) -> Backend:
     """The model of a card, ready to generate; ids of weights are hub ids or folders relative to `models_dir/<card.name>`.
 
-    Raises BadCard for an unknown backend and ModelUnavailable, with the cause and the next step, when the model cannot run here and now.
+    Raises BadCard for an unknown backend and ModelUnavailable, with the cause and the next step, when the model cannot run here and now:
+    NoMemory where it could without others that are loaded.
     """
     if card.backend not in BACKENDS:
         raise BadCard(f"Model {card.name} asks for backend '{card.backend}'; use one of {', '.join(sorted(BACKENDS))}.")

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from nl2sql_arena import zero_gpu
 from nl2sql_arena.benchmark.log import CompletionLog, Identity, overlapping, remembering
 from nl2sql_arena.benchmark.scorers import SCORERS, Run, Scorer, once
 from nl2sql_arena.difficulty import spider_level
@@ -33,21 +34,26 @@ def run(
     scorer: Scorer = SCORERS["strict"],
     again: bool = False,
 ) -> Iterator[Result]:
-    """One result for each model and example, as they finish. Raises ModelUnavailable before the first.
+    """One result for each model and example, as they finish. Raises ModelUnavailable before the first of a model that cannot be loaded,
+    which `runs.measured` finds for all of them.
 
     What these very models have written before is taken from the run log, unless everything is wanted `again`; what is new is kept there.
     """
     run_gold = once(services.engine.run)
     by_id = {example.id: example for example in examples}
-    requests = [Request(example.id, model, example.db, example.question) for model in models for example in examples]
+    # On ZeroGPU one call answers a question for all models; elsewhere a model at a time: memory need not hold them all.
+    groups = [models] if zero_gpu.is_here() else [[model] for model in models]
     generate = services.engine.generate if again else remembering(services.engine.generate, run_log(services), identity_of(services))
     at_once = services.settings.workers
-    for answer in services.engine.answers(requests, cancelled=cancelled, limits=SCORE, generate=overlapping(generate), at_once=at_once):
-        if cancelled():
-            return
-        example = by_id[answer.id]
-        level = spider_level(example.gold_sql[0]) if example.gold_sql else None
-        yield Result(example, level, answer, score(example, answer, run_gold, scorer))
+    for group in groups:
+        requests = [Request(example.id, model, example.db, example.question) for model in group for example in examples]
+        answers = services.engine.answers(requests, cancelled=cancelled, limits=SCORE, generate=overlapping(generate), at_once=at_once)
+        for answer in answers:
+            if cancelled():
+                return
+            example = by_id[answer.id]
+            level = spider_level(example.gold_sql[0]) if example.gold_sql else None
+            yield Result(example, level, answer, score(example, answer, run_gold, scorer))
 
 
 def run_log(services: Services) -> CompletionLog:

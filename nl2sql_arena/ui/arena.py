@@ -5,6 +5,7 @@ and both sides appear in one update. The ask stream yields only the two SQL text
 in chained events.
 """
 
+import json
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -17,7 +18,7 @@ from nl2sql_arena import arena, catalog
 from nl2sql_arena.engine import Cancelled
 from nl2sql_arena.errors import BadInput
 from nl2sql_arena.prompts import LINKED
-from nl2sql_arena.services import Profile, Services
+from nl2sql_arena.services import Profile, Services, loading_line
 from nl2sql_arena.types import Answer, Battle, GenerationRequest
 from nl2sql_arena.ui import render
 from nl2sql_arena.ui.ballot import Ballot
@@ -32,6 +33,7 @@ DECODINGS = [
     ("As the cards ask: 4 beams for SQLCoder-7B and 7B-2, slower; the others stay greedy", "card"),
 ]
 WRITING = "Both models are writing their SQL and running it…"
+STOPPING = "Stopping…"
 CONSENT = "My questions and this database's tables and columns may go there"
 Update = dict[Any, Any]
 Texts = Generator[tuple[str, str], None, Battle]
@@ -112,7 +114,9 @@ class ArenaTab:
         asked.then(self.on_results, None, shown, **instant)
         if self.consent:
             self.consent.change(self.on_consent, self.consent, None, **instant)
-        self.stop.click(self.on_stop, None, self.status, **instant)
+        # By the browser itself: as a reply it might come after the battle's last word.
+        self.stop.click(None, None, self.status, js=f"() => {json.dumps(render.note(STOPPING, 'busy'))}", **instant)
+        self.stop.click(self.on_stop, None, None, **instant)
         retrying = self.retry.click(self.on_retrying, None, [self.status, self.retry, self.stop], trigger_mode="once", **instant)
         retried = retrying.success(self.on_retry, None, self.sides.sql, **private, **limits)
         retried.then(self.on_results, None, shown, **instant)
@@ -175,13 +179,19 @@ class ArenaTab:
         """Clear the previous battle away and say that both are at work."""
         with self.sessions.locked(request.session_hash) as session:
             session.begin()
-        page = self._page(Round(), working=True) | {self.status: render.note(WRITING, "busy")}
+        page = self._page(Round(), working=True) | {self.status: render.note(self._waiting_for(first, second), "busy")}
         if mode == OPEN:
             page |= {
                 self.sides.a.title: render.side_title("A", self.cards.get(first)),
                 self.sides.b.title: render.side_title("B", self.cards.get(second)),
             }
         return page
+
+    def _waiting_for(self, *models: str) -> str:
+        """What takes its time now. Which models are loaded first tells nothing of the sides."""
+        engine = self.services.engine
+        unloaded = [self.cards[name] for name in models if name in self.cards and not engine.is_ready(name)]
+        return " ".join([*(loading_line(card, self.services.settings.models) for card in unloaded), WRITING])
 
     def on_ask(
         self, question: str, db: str, first: str, second: str, mode: str, decoding: str, remembered: Any, request: gr.Request
@@ -239,10 +249,8 @@ class ArenaTab:
             self.ballot.issue(session)
             return self._page(session.round)
 
-    def on_stop(self, request: gr.Request) -> Any:
-        asked = self.sessions.of(request.session_hash).round
-        asked.stop.set()
-        return gr.skip() if asked.ended else render.note("Stopping…", "busy")
+    def on_stop(self, request: gr.Request) -> None:
+        self.sessions.of(request.session_hash).round.stop.set()
 
     def on_retrying(self, request: gr.Request) -> Update:
         asked = self.sessions.of(request.session_hash).round

@@ -153,7 +153,7 @@ def test_little_free_memory_means_few_rows_and_one_at_the_least(phi: Local, monk
     token = 2 * 2 * 64 * 4
     longest = max(len(row.ids) + row.cap for row in rows)
     for free, places in ((0, 1), (2 * 5 * token * longest, 5), (1 << 40, decoding.MOST_ROWS)):
-        monkeypatch.setattr(decoding, "_free_bytes", lambda device, free=free: free)
+        monkeypatch.setattr(decoding, "free_bytes", lambda device, free=free: free)
         assert phi._most_rows(rows) == places
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from nl2sql_arena import backends, settings
 from nl2sql_arena.backends.local import NOT_FINITE, Local, choose, decoding, loading
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import BadCard, ModelUnavailable
+from nl2sql_arena.loaded import Loaded
 from nl2sql_arena.sandbox import Sandbox
 from nl2sql_arena.services import Services
 from nl2sql_arena.types import Completion, Generation, GenerationRequest, Prompt
@@ -299,7 +301,7 @@ def test_prefixes_take_no_more_memory_than_is_left_free_beside_them(models: Path
     backend = load(models, "phi")
     ask(backend, prefix=f"0{SCHEMA}", cap=1)
     room = int(2.5 * backend._kept_bytes())
-    monkeypatch.setattr(decoding, "_free_bytes", lambda _: room)
+    monkeypatch.setattr(decoding, "free_bytes", lambda _: room)
     for number in range(1, 4):
         ask(backend, prefix=f"{number}{SCHEMA}", cap=1)
     assert len(backend._prefixes) == 2
@@ -330,6 +332,28 @@ def test_auto_means_one_thread_for_a_small_model_on_a_cpu(monkeypatch: pytest.Mo
 
 PHI, SQLCODER = 2_779_683_840, 6_738_546_688
 """Parameters of the pair."""
+
+
+@pytest.mark.parametrize("given", [("llama",), ("phi-lora", "../phi", "."), ("phi-lora", "../phi", ".", "nf4")])
+def test_weights_that_are_released_leave_memory(models: Path, given: tuple[str, ...]) -> None:
+    backend = load(models, *given)
+    assert ask(backend).text
+    weights = weakref.ref(next(backend._model.parameters()))
+    backend.release()
+    assert weights() is None
+
+
+def test_a_model_that_has_no_room_beside_an_unused_one_takes_its_place(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = Loaded(models)
+    first = loaded.get(tiny.card("phi"))
+    assert isinstance(first, Local)
+    weights = weakref.ref(next(first._model.parameters()))
+    monkeypatch.setattr(loading, "SMALL", 0)
+    monkeypatch.setattr(loading, "free_bytes", lambda _: 0 if weights() is not None else 1 << 40)
+    second = loaded.get(tiny.card("llama"))
+    assert loaded.find("phi") is None
+    assert isinstance(second, Local)
+    assert ask(second).text
 
 
 @pytest.fixture

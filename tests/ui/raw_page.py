@@ -37,7 +37,8 @@ class RawPage:
 
     def click(self, element):
         for handler in self.handlers(element):
-            self.call(handler)
+            if handler["backend_fn"]:  # others are the browser's alone
+                self.call(handler)
 
     def ask(self, question):
         self.values["question"] = question

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -47,6 +48,20 @@ def kinds(server, page):
 
 def labels(page):
     return [page.shown[f"vote-{winner}"]["value"] for winner in BUTTONS]
+
+
+# While they are at work
+
+
+def test_a_model_that_is_loaded_first_is_named_and_no_side_with_it(services):
+    card = replace(services.cards[PAIR[1]], backend="local", licence="MIT", download_gb=5)
+    cards = {**services.cards, PAIR[1]: card}
+    with gr.Blocks():
+        heavy = replace(services, cards=cards, engine=services.engine.under(cards))
+        page = ArenaTab(heavy, Profile("mini", PAIR, PAIR, "a test machine"), Sessions(), 1, streams=True)
+    said = page.on_begin(BLIND, *PAIR, SimpleNamespace(session_hash="me"))[page.status]
+    assert f"Loading {TITLES[PAIR[1]]}, licence MIT" in said
+    assert TITLES[PAIR[0]] not in said
 
 
 # In words

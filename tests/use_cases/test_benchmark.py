@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nl2sql_arena import catalog
-from nl2sql_arena.benchmark import figures, runner
+from nl2sql_arena.benchmark import figures, runner, runs
 from nl2sql_arena.benchmark.runner import Result
 from nl2sql_arena.engine import Engine
 from nl2sql_arena.errors import ModelUnavailable
@@ -151,8 +151,11 @@ def test_cancelling_ends_the_run_with_what_is_there(bench: Services) -> None:
 
 
 def test_a_model_that_cannot_be_loaded_is_said_before_the_first_result(bench: Services) -> None:
+    examples = bench.examples("shop", "dev")
     with pytest.raises(ModelUnavailable):
-        next(runner.run(bench, ["scholar", "broken"], bench.examples("shop", "dev")))
+        runs.measured(bench, ["scholar", "broken"], examples, "samples", "dev", "here")
+    with pytest.raises(ModelUnavailable):
+        next(runner.run(bench, ["broken", "scholar"], examples))
 
 
 def test_a_verdict_on_the_page_is_that_of_the_benchmark_even_when_the_page_shows_less(bench: Services) -> None:

@@ -260,7 +260,8 @@ def test_answers_come_as_they_finish(shared: Services) -> None:
 def test_ids_and_models_that_run_together_are_kept_apart(shared: Services, tmp_path: Path) -> None:
     cards = {name: replace(shared.cards["left"], name=name) for name in ("t", "ft")}
     fresh = Engine(cards, tmp_path, shared.databases, shared.sandbox)
-    fresh._loaded = dict.fromkeys(cards, shared.engine.backend("left"))
+    for name in cards:
+        fresh.add(name, shared.engine.backend("left"))
     requests = [Request("lef", "t", "shop", GERMANY), Request("le", "ft", "shop", "Give up in words")]
     assert {each.id: each.question for each in fresh.answers(requests)} == {"lef": GERMANY, "le": "Give up in words"}
 

@@ -5,6 +5,7 @@ score within rounding of each other. Beams go one request at a time and do not s
 one stored prefix that the rows of a batch share (each row has a copy).
 """
 
+import gc
 import math
 import threading
 import time
@@ -17,13 +18,12 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]  # accelerate brings it
 import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from nl2sql_arena.backends.local.batch import Batch, Mask, Row, bytes_of
-from nl2sql_arena.backends.local.plan import Plan, out_of_memory
+from nl2sql_arena.backends.local.plan import Plan, free_bytes, out_of_memory
 from nl2sql_arena.backends.local.text import Cancelled, Finite, Halt, NotFinite, Text
 from nl2sql_arena.types import Completion, GenerationRequest, OnToken
 
@@ -34,7 +34,7 @@ SHORTEST_PREFIX = 16
 MOST_ROWS = 16
 """Requests that decode together when memory allows."""
 NOT_FINITE = "The model's scores are not finite numbers, which in fp16 is an overflow; load it with precision bf16 or fp32."
-OUT_OF_MEMORY = "The model ran out of memory; ask a shorter question, or start again with fewer models or with precision nf4."
+OUT_OF_MEMORY = "The model ran out of memory; ask a shorter question, or start again with precision nf4 or with fewer models."
 
 
 class Local:
@@ -57,6 +57,13 @@ class Local:
         self._weight_bytes: int = sum(weights.nbytes for weights in (*model.parameters(), *model.buffers()))
         self._prefixes: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
         self._lock = threading.Lock()
+
+    def release(self) -> None:
+        """See `backends.Weighed`."""
+        with self._lock:
+            self._model = None
+            gc.collect()  # its modules refer to each other
+            self._free()
 
     def count_tokens(self, text: str) -> int:
         return len(self._encode(text))
@@ -123,7 +130,7 @@ class Local:
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         token = 2 * config.num_hidden_layers * heads * size * self._plan.dtype.itemsize
-        fit = int(_free_bytes(self._plan.device) / (2 * token * max(len(row.ids) + row.cap for row in rows)))
+        fit = int(free_bytes(self._plan.device) / (2 * token * max(len(row.ids) + row.cap for row in rows)))
         return max(1, min(MOST_ROWS, len(rows), fit))
 
     def _greedy(self, batch: Batch, cancelled: Cancelled) -> list[Completion]:
@@ -202,7 +209,7 @@ class Local:
             cache = DynamicCache(config=self._model.config)
             self._next([[*prefix]], cache, np.ones((1, 0), bool))
             self._prefixes[prefix] = cache
-            while len(self._prefixes) > 1 and (len(self._prefixes) > KEPT_PREFIXES or self._kept_bytes() > _free_bytes(self._plan.device)):
+            while len(self._prefixes) > 1 and (len(self._prefixes) > KEPT_PREFIXES or self._kept_bytes() > free_bytes(self._plan.device)):
                 self._prefixes.popitem(last=False)
         self._prefixes.move_to_end(prefix)
         cache = deepcopy(self._prefixes[prefix])
@@ -269,15 +276,9 @@ class Local:
         self._prefixes.clear()
         if self._plan.device == "cuda":
             torch.cuda.empty_cache()
+        elif self._plan.device == "mps":
+            torch.mps.empty_cache()
         return had_prefixes
-
-
-def _free_bytes(device: str) -> int:
-    """Memory that is free where the model is, with what torch holds of a GPU's without using it."""
-    if device == "cuda":
-        free, _ = torch.cuda.mem_get_info()
-        return int(free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated())
-    return int(psutil.virtual_memory().available)
 
 
 def cache_name(model: Any) -> str:

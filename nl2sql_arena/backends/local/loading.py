@@ -34,7 +34,7 @@ from nl2sql_arena.backends.local.plan import (
     parameters_of,
     quantisation_of,
 )
-from nl2sql_arena.errors import BadCard, ModelUnavailable
+from nl2sql_arena.errors import BadCard, ModelUnavailable, NoMemory
 from nl2sql_arena.types import ModelCard, Weights
 
 # bitsandbytes asks for an optional package when peft imports it, which nothing here uses.
@@ -50,7 +50,8 @@ def load(card: ModelCard, folder: Path) -> Local:
     try:
         return _load(card, folder)
     except (OSError, ValueError, RuntimeError, MemoryError, SafetensorError) as error:
-        raise ModelUnavailable(f"Model {card.name} cannot be loaded: {_cause(error, card)}") from error
+        kind = NoMemory if any(map(out_of_memory, _chain(error))) else ModelUnavailable
+        raise kind(f"Model {card.name} cannot be loaded: {_cause(error, card)}") from error
 
 
 def _load(card: ModelCard, folder: Path) -> Local:
@@ -115,14 +116,14 @@ def _require(card: ModelCard, package: str) -> None:
 
 
 def _check_memory(card: ModelCard, plan: Plan, parameters: int) -> None:
-    """Raises ModelUnavailable where the weights alone do not fit."""
+    """Raises NoMemory where the weights alone do not fit."""
     size, free = parameters * BYTES[plan.precision], free_bytes(plan.device)
     if parameters < SMALL or size <= free:
         return
     smaller = "" if plan.quantised else "set precision nf4 in card.toml, "
-    raise ModelUnavailable(
+    raise NoMemory(
         f"Model {card.name} cannot be loaded: its weights need {size / 1e9:.1f} GB of memory as {plan}, where "
-        f"{free / 1e9:.1f} GB are free; {smaller}start again with fewer models or choose a smaller one."
+        f"{free / 1e9:.1f} GB are free; {smaller}choose a smaller one or ask it beside a smaller one."
     )
 
 
@@ -183,11 +184,17 @@ def _difference(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor
     return ", ".join(parts)
 
 
-def _cause(error: BaseException, card: ModelCard) -> str:
-    """One clause with the cause and the next step, from what libraries raise."""
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error and what led to it."""
     chain = [error]
     while (earlier := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(earlier)
+    return chain
+
+
+def _cause(error: BaseException, card: ModelCard) -> str:
+    """One clause with the cause and the next step, from what libraries raise."""
+    chain = _chain(error)
     weights = card.base.id + (f" or {card.adapter.id}" if card.adapter else "")
     known = next((sentence for sign, sentence in CAUSES if any(map(sign, chain))), "")
     if not known and BITS.get(card.precision, 16) < 16 and any("CUDA" in str(link) or "GPU" in str(link) for link in chain):
@@ -208,7 +215,7 @@ CAUSES: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
     (_disk_full, "the disk is full; free some space or set HF_HOME to a larger disk."),
     (
         out_of_memory,
-        "there is not enough free memory; set precision nf4 in card.toml, start again with fewer models or choose a smaller one.",
+        "there is not enough free memory; set precision nf4 in card.toml, choose a smaller one or ask it beside a smaller one.",
     ),
     (_is(SafetensorError), "the weights of {weights} are damaged; download them again."),
 )

@@ -4,9 +4,10 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # accelerate brings it
 import torch
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+from nl2sql_arena.memory import main_memory
 
 SMALL = 100_000_000
 """Parameters below which a model runs in fp32 on one CPU thread, where more threads only wait for each other."""
@@ -93,11 +94,11 @@ def _gpu_memory() -> tuple[int, int] | None:
 
 
 def free_bytes(device: str) -> int:
-    """Free memory of the GPU, elsewhere of the machine."""
-    found = _gpu_memory() if device == "cuda" else None
-    if device == "cuda" and found is None:
-        return 1 << 62  # not known
-    return found[0] if found else int(psutil.virtual_memory().available)
+    """Free memory of the GPU, with what torch holds of it without using it; elsewhere main memory."""
+    if device != "cuda":
+        return main_memory()[0]
+    found = _gpu_memory()
+    return found[0] if found else 1 << 62  # not known
 
 
 def outline(config: Any) -> Any:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # accelerate brings it
 import torch
 from transformers import AutoModelForCausalLM
 
+from nl2sql_arena.memory import main_memory
 from nl2sql_arena.training.recipe import Quantisation
 from nl2sql_arena.training.tuning import student
 from nl2sql_arena.training.tuning.progress import Log
@@ -101,7 +101,7 @@ def available(place: Place) -> int:
     if place.on_gpu:
         free, _ = torch.cuda.mem_get_info()
         return int(free)
-    return int(psutil.virtual_memory().available)
+    return main_memory()[0]
 
 
 def pass_seconds(model: Any, loss: Callable[[], torch.Tensor], place: Place) -> tuple[float, float]:

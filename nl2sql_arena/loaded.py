@@ -1,0 +1,98 @@
+"""Models that are loaded: one for all cards of the same weights, and as many as memory holds."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nl2sql_arena import backends, catalog
+from nl2sql_arena.errors import NoMemory
+from nl2sql_arena.types import ModelCard
+
+
+@dataclass
+class _Model:
+    backend: backends.Backend
+    users: int = 0
+    left: float = field(default_factory=time.monotonic)
+    """When its last user left."""
+
+
+class Loaded:
+    """Safe to use from several threads. Where a further model has no room, those go that nobody uses, the longest unused first."""
+
+    def __init__(self, models: Path) -> None:
+        self._models = models
+        self._by_weights: dict[catalog.Held, _Model] = {}
+        self._by_name: dict[str, _Model] = {}
+        self._lock = threading.Lock()
+
+    def get(self, card: ModelCard) -> backends.Backend:
+        """The card's model, loaded if it is not. Raises ModelUnavailable."""
+        if found := self.find(card.name):
+            return found  # without the lock, which somebody may have held when a GPU's process was forked
+        with self._lock:
+            return self._get(card).backend
+
+    def find(self, name: str) -> backends.Backend | None:
+        """The model that answers under a card's name, if it is loaded."""
+        found = self._by_name.get(name)
+        return found.backend if found else None
+
+    def has(self, card: ModelCard) -> bool:
+        """Whether the card's weights are loaded, maybe for another card."""
+        return catalog.held(card, self._models) in self._by_weights
+
+    def add(self, name: str, backend: backends.Backend) -> None:
+        """Let a model that lives already answer under a name. It stays."""
+        with self._lock:
+            self._by_name[name] = _Model(backend)
+
+    @contextmanager
+    def in_use(self, cards: Iterable[ModelCard]) -> Iterator[Mapping[str, backends.Backend]]:
+        """Name -> model, none of which goes before the end. Raises ModelUnavailable."""
+        taken: dict[str, _Model] = {}
+        try:
+            for card in cards:
+                with self._lock:
+                    taken[card.name] = self._get(card)
+                    taken[card.name].users += 1
+            yield {name: model.backend for name, model in taken.items()}
+        finally:
+            with self._lock:
+                for model in taken.values():
+                    model.users -= 1
+                    model.left = time.monotonic()
+
+    def _get(self, card: ModelCard) -> _Model:
+        if card.name not in self._by_name:
+            held = catalog.held(card, self._models)
+            if held not in self._by_weights:
+                self._by_weights[held] = _Model(self._load(card))
+            self._by_name[card.name] = self._by_weights[held]
+        return self._by_name[card.name]
+
+    def _load(self, card: ModelCard) -> backends.Backend:
+        while True:
+            try:
+                return backends.load(card, self._models)
+            except NoMemory:
+                if not self._let_one_go():
+                    raise
+
+    def _let_one_go(self) -> bool:
+        """Give the memory of an unused model back; False where there is none."""
+        unused = [
+            (model.left, held, model.backend)
+            for held, model in self._by_weights.items()
+            if not model.users and isinstance(model.backend, backends.Weighed)
+        ]
+        if not unused:
+            return False
+        _, held, backend = min(unused, key=lambda each: each[0])
+        gone = self._by_weights.pop(held)
+        self._by_name = {name: model for name, model in self._by_name.items() if model is not gone}
+        backend.release()
+        return True
