@@ -28,13 +28,15 @@ class Loaded:
         self._by_weights: dict[catalog.Held, _Model] = {}
         self._by_name: dict[str, _Model] = {}
         self._lock = threading.Lock()
+        self._loading = threading.Lock()
+        """Held while a model is loaded, which takes long: who asks only those that are loaded does not wait for it."""
 
     def get(self, card: ModelCard) -> backends.Backend:
         """The card's model, loaded if it is not. Raises ModelUnavailable."""
         if found := self.find(card.name):
             return found  # without the lock, which somebody may have held when a GPU's process was forked
-        with self._lock:
-            return self._get(card).backend
+        with self.in_use([card]) as models:
+            return models[card.name]
 
     def find(self, name: str) -> backends.Backend | None:
         """The model that answers under a card's name, if it is loaded."""
@@ -56,9 +58,7 @@ class Loaded:
         taken: dict[str, _Model] = {}
         try:
             for card in cards:
-                with self._lock:
-                    taken[card.name] = self._get(card)
-                    taken[card.name].users += 1
+                taken[card.name] = self._take(card)
             yield {name: model.backend for name, model in taken.items()}
         finally:
             with self._lock:
@@ -66,13 +66,25 @@ class Loaded:
                     model.users -= 1
                     model.left = time.monotonic()
 
-    def _get(self, card: ModelCard) -> _Model:
-        if card.name not in self._by_name:
-            held = catalog.held(card, self._models)
-            if held not in self._by_weights:
-                self._by_weights[held] = _Model(self._load(card))
-            self._by_name[card.name] = self._by_weights[held]
-        return self._by_name[card.name]
+    def _take(self, card: ModelCard) -> _Model:
+        """The card's model with one user more."""
+        if known := self._taken(card):
+            return known
+        with self._loading:
+            if known := self._taken(card):
+                return known
+            model = _Model(self._load(card), users=1)
+            with self._lock:
+                self._by_weights[catalog.held(card, self._models)] = self._by_name[card.name] = model
+            return model
+
+    def _taken(self, card: ModelCard) -> _Model | None:
+        with self._lock:
+            known = self._by_name.get(card.name) or self._by_weights.get(catalog.held(card, self._models))
+            if known:
+                self._by_name[card.name] = known
+                known.users += 1
+            return known
 
     def _load(self, card: ModelCard) -> backends.Backend:
         while True:
@@ -84,15 +96,16 @@ class Loaded:
 
     def _let_one_go(self) -> bool:
         """Give the memory of an unused model back; False where there is none."""
-        unused = [
-            (model.left, held, model.backend)
-            for held, model in self._by_weights.items()
-            if not model.users and isinstance(model.backend, backends.Weighed)
-        ]
-        if not unused:
-            return False
-        _, held, backend = min(unused, key=lambda each: each[0])
-        gone = self._by_weights.pop(held)
-        self._by_name = {name: model for name, model in self._by_name.items() if model is not gone}
+        with self._lock:
+            unused = [
+                (model.left, held, model.backend)
+                for held, model in self._by_weights.items()
+                if not model.users and isinstance(model.backend, backends.Weighed)
+            ]
+            if not unused:
+                return False
+            _, held, backend = min(unused, key=lambda each: each[0])
+            gone = self._by_weights.pop(held)
+            self._by_name = {name: model for name, model in self._by_name.items() if model is not gone}
         backend.release()
         return True

@@ -40,8 +40,12 @@ class Memory:
     def __init__(self) -> None:
         self.free = 2
         self.loads: list[str] = []
+        self.slow_begun, self.slow_may_end = threading.Event(), threading.Event()
 
     def load(self, card: ModelCard, _models: Path) -> backends.Backend:
+        if card.name == "slow":
+            self.slow_begun.set()
+            assert self.slow_may_end.wait(60)
         size = 3 if card.name == "huge" else 1
         if size > self.free:
             raise NoMemory(f"Model {card.name} cannot be loaded: there is not enough free memory.")
@@ -139,3 +143,14 @@ def test_threads_that_ask_for_the_same_model_load_it_once(memory: Memory, loaded
     for thread in threads:
         thread.join()
     assert memory.loads == ["a", "b"]
+
+
+def test_who_asks_a_loaded_model_does_not_wait_for_one_that_is_being_loaded(memory: Memory, loaded: Loaded) -> None:
+    use(loaded, "a")
+    other = threading.Thread(target=use, args=(loaded, "slow"))
+    other.start()
+    assert memory.slow_begun.wait(60)
+    use(loaded, "a")
+    memory.slow_may_end.set()
+    other.join()
+    assert memory.loads == ["a", "slow"]
