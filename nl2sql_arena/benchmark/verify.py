@@ -131,7 +131,7 @@ def sql_eval(
         verdict=_decided(share.low <= claim.published <= share.high, share.n, claim, reason),
         figures={"by this project's own rule": scoring.interval(model, "strict")},
         remarks=(
-            f"The set has changed since: {claim.published_n} questions then, {total} in this file, of which "
+            f"The set has changed since: {claim.published_n} questions then, {total} taken here, of which "
             f"{total - share.n} are not scored here (no gold that runs on DuckDB, a question that cannot be asked, or a failure of ours).",
             "Golds and answers run on DuckDB, translated from PostgreSQL; sql-eval runs PostgreSQL.",
             f"sql-eval lowers its {BEAMS} beams for prompts of more than 1,024 tokens; here they stay {BEAMS}.",

@@ -76,7 +76,7 @@ def test_a_stand_in_of_sqlcoder_s_class_goes_the_whole_way_and_is_not_called_ver
     said = capsys.readouterr().out
     assert "Nothing is verified: this is a stand-in, since its card names ., and the claim is about defog/sqlcoder-7b-2." in said
     assert "published 90.5%, n = 200" in said
-    assert "The set has changed since: 200 questions then, 4 in this file, of which 1 are not scored here" in said
+    assert "The set has changed since: 200 questions then, 4 taken here, of which 1 are not scored here" in said
     assert "Reproduced" not in said
     (check,) = verify.read(ours.data / verify.FILE)
     assert (check.verdict, check.decoding, check.share.n, check.precision) == ("stand-in", "4 beams", 3, "fp32 on cpu, 1 thread")
