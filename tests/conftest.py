@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import hypothesis
 import pytest
 
 from nl2sql_arena.sandbox import Sandbox
+
+hypothesis.settings.load_profile("ci")  # the same examples in each run, however long they take
 
 LONGEST = """
     training/test_mini ui/test_benchmark_tab ui/test_page training/test_phrasebook training/test_tune
