@@ -7,16 +7,26 @@ import time
 
 import httpx
 
+HELD: list[socket.socket] = []
+
 
 def free_port() -> int:
-    """One that nobody listens on, outside of the range that systems take the ports of outgoing connections from: it is still free later."""
+    """One that nobody has, outside of the range that systems take the ports of outgoing connections from.
+
+    It is held to the end of this process, so that no other test takes it before its server listens or between two starts of that. Nobody
+    listens on what is held, so a server may have it too: servers ask with one of the two options, this function without.
+    """
     for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
-        with socket.socket() as trying:
-            try:
-                trying.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        holding = socket.socket()
+        try:
+            holding.bind(("127.0.0.1", port))
+        except OSError:
+            holding.close()
+            continue
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            holding.setsockopt(socket.SOL_SOCKET, option, 1)
+        HELD.append(holding)
+        return port
     raise AssertionError("No port is free between 20000 and 30000.")
 
 
