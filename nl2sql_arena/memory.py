@@ -1,5 +1,6 @@
 """Main memory as this process may use it: the machine's or, in a container with a limit, what is left of that."""
 
+import ctypes
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,13 @@ def main_memory(groups: Path = CGROUPS, own: Path = OWN_CGROUPS) -> tuple[int, i
         if limit < int(machine.total):  # version 1 writes a number beyond any machine's for "no limit"
             free, total = min(free, max(0, limit - used)), min(total, limit)
     return free, total
+
+
+def trim() -> None:
+    """Let the system have what was freed: the C library of Linux keeps blocks below 32 MB for itself, and most of a model's are."""
+    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if give_back:
+        give_back(0)
 
 
 def _limits(groups: Path, own: Path) -> Iterator[tuple[int, int]]:

@@ -234,10 +234,10 @@ def test_weights_that_do_not_fit_the_memory_are_refused_before_they_are_read(
     monkeypatch.setattr(loading, "free_bytes", lambda _: 9_100_000_000)
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("read"))
     said = refusal(tmp_path, replace(card("."), precision="bf16"))
-    assert "its weights need 13.5 GB of memory as bf16 on cpu, where 9.1 GB are free; set precision nf4 in card.toml, choose" in said
+    assert "its weights and answers need 15.6 GB of memory as bf16 on cpu, where 9.1 GB are free; set precision nf4" in said
     monkeypatch.setattr(loading, "free_bytes", lambda _: 1_000_000_000)
     said = refusal(tmp_path, replace(card("."), precision="nf4"))
-    assert "need 4.4 GB of memory as nf4" in said
+    assert "need 6.5 GB of memory as nf4" in said
     assert "free; choose a smaller one or ask it beside a smaller one" in said
 
 

@@ -65,8 +65,8 @@ def big(gigabytes: int, precision: str = "auto") -> ModelCard:
         (24, 24, "auto", "to download", "bf16 because 16-bit weights fit 24.0 GB"),
         (15, 24, "auto", "to download", "nf4 because 15.0 GB of free GPU memory cannot hold Phi-2 and SQLCoder at 16 bits, and both sides"),
         (16, 16, "auto", "to download", "nf4 because 16.0 GB of free GPU memory cannot hold Phi-2 and SQLCoder at 16 bits, and both sides"),
-        (4, 24, "auto", "too large", "4.2 GB of weights do not fit 4.0 GB"),
-        (15, 24, "bf16", "too large", "bf16 because the card says so; 13.0 GB of weights do not fit 15.0 GB"),
+        (4, 24, "auto", "too large", "weights and answers need 5.3 GB, of which 4.0 are free"),
+        (14, 24, "bf16", "too large", "bf16 because the card says so; weights and answers need 14.1 GB, of which 14.0 are free"),
         (15, 24, "int8", "to download", "int8 because the card says so"),
     ],
 )

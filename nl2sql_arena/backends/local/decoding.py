@@ -25,6 +25,7 @@ from transformers.cache_utils import DynamicLayer
 from nl2sql_arena.backends.local.batch import Batch, Mask, Row, bytes_of
 from nl2sql_arena.backends.local.plan import Plan, free_bytes, out_of_memory
 from nl2sql_arena.backends.local.text import Cancelled, Finite, Halt, NotFinite, Text
+from nl2sql_arena.memory import trim
 from nl2sql_arena.types import Completion, GenerationRequest, OnToken
 
 KEPT_PREFIXES = 4
@@ -64,6 +65,7 @@ class Local:
             self._model = None
             gc.collect()  # its modules refer to each other
             self._free()
+            trim()
 
     def count_tokens(self, text: str) -> int:
         return len(self._encode(text))

@@ -8,7 +8,7 @@ from huggingface_hub import try_to_load_from_cache
 from transformers import AutoConfig
 
 from nl2sql_arena.backends.local.fetching import is_local
-from nl2sql_arena.backends.local.plan import BYTES, SMALL, Plan, choose, free_bytes, is_for_one, outline, parameters_of
+from nl2sql_arena.backends.local.plan import BYTES, Plan, choose, free_bytes, is_for_one, needed_bytes, outline, parameters_of
 from nl2sql_arena.types import ModelCard, Weights
 
 State = Literal["ready", "to download", "missing", "too large"]
@@ -41,10 +41,10 @@ def forecast(card: ModelCard, folder: Path) -> Forecast:
     plan = choose(card.precision, parameters)
     size, free = parameters * BYTES[plan.precision] / 1e9, free_bytes(plan.device) / 1e9
     reason = _why(card, plan, parameters, free)
-    if 1.1 * size + (0 if parameters < SMALL else 1) > free:
-        return Forecast(
-            "too large", str(plan), f"{reason}; {size:.1f} GB of weights do not fit {free:.1f} GB of free memory", size, parameters
-        )
+    needed = needed_bytes(plan, parameters) / 1e9
+    if needed > free:
+        why = f"{reason}; weights and answers need {needed:.1f} GB, of which {free:.1f} are free"
+        return Forecast("too large", str(plan), why, size, parameters)
     if lacking:
         named = " and ".join(weights.id for weights in lacking)
         amount = f", about {card.download_gb} GB" if card.download_gb and not place else ""

@@ -24,11 +24,11 @@ from nl2sql_arena.backends.local import fetching
 from nl2sql_arena.backends.local.decoding import Local, cache_name
 from nl2sql_arena.backends.local.plan import (
     BITS,
-    BYTES,
     SMALL,
     Plan,
     choose,
     free_bytes,
+    needed_bytes,
     out_of_memory,
     outline,
     parameters_of,
@@ -116,13 +116,13 @@ def _require(card: ModelCard, package: str) -> None:
 
 
 def _check_memory(card: ModelCard, plan: Plan, parameters: int) -> None:
-    """Raises NoMemory where the weights alone do not fit."""
-    size, free = parameters * BYTES[plan.precision], free_bytes(plan.device)
-    if parameters < SMALL or size <= free:
+    """Raises NoMemory where too little is free."""
+    needed, free = needed_bytes(plan, parameters), free_bytes(plan.device)
+    if parameters < SMALL or needed <= free:
         return
     smaller = "" if plan.quantised else "set precision nf4 in card.toml, "
     raise NoMemory(
-        f"Model {card.name} cannot be loaded: its weights need {size / 1e9:.1f} GB of memory as {plan}, where "
+        f"Model {card.name} cannot be loaded: its weights and answers need {needed / 1e9:.1f} GB of memory as {plan}, where "
         f"{free / 1e9:.1f} GB are free; {smaller}choose a smaller one or ask it beside a smaller one."
     )
 

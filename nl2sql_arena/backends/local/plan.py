@@ -17,6 +17,8 @@ LARGE = 1_000_000_000
 PAIR_BYTES = 20 * GIGABYTE
 """A card's memory, less what other programs hold, from which Phi-2 and a SQLCoder of 7 B both fit in 16 bits (19 GB of weights). Below it
 both are quantised: one alone would make the precision a part of the comparison."""
+ROOM_BYTES = 2 * GIGABYTE
+"""What a model of the pair takes beside its weights: keys and values of its prompts and of kept schema prefixes, and a step's own."""
 BITS = {"nf4": 4, "int8": 8, "fp16": 16, "bf16": 16, "fp32": 32}
 BYTES = {"nf4": 0.65, "int8": 1.08, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0}
 """Bytes a parameter; the quantised ones with embeddings and head at 16 bits, as counted for Phi-2 and the SQLCoders (0.57 to 0.71)."""
@@ -75,9 +77,9 @@ def is_for_one(parameters: int) -> bool:
 
 
 def _fits(parameters: int) -> bool:
-    """Whether 16-bit weights leave about 2 GB for the key/value states; unknown free memory counts as enough."""
+    """Whether 16-bit weights leave room to answer; unknown free memory counts as enough."""
     found = _gpu_memory()
-    return found is None or 2 * parameters + 2 * GIGABYTE < found[0]
+    return found is None or 2 * parameters + ROOM_BYTES < found[0]
 
 
 def _gpu_memory() -> tuple[int, int] | None:
@@ -91,6 +93,17 @@ def _gpu_memory() -> tuple[int, int] | None:
         return None
     reserved, used = int(torch.cuda.memory_reserved()), int(torch.cuda.memory_allocated())
     return int(free) + reserved - used, int(free) + reserved
+
+
+def needed_bytes(plan: Plan, parameters: int) -> int:
+    """What must be free to load a model: its weights and, unless it is small, room to answer. Half of that does on a GPU, where too little
+    ends an answer; a system whose main memory is full ends the app.
+    """
+    weights = int(parameters * BYTES[plan.precision])
+    if parameters < SMALL:
+        return weights
+    room = min(ROOM_BYTES, weights // 2)
+    return weights + (room // 2 if plan.device == "cuda" else room)
 
 
 def free_bytes(device: str) -> int:
