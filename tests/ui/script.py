@@ -5,8 +5,9 @@ from pathlib import Path
 
 SAMPLE_DBS = Path(__file__).resolve().parents[2] / "sample_dbs"
 DATABASES = ("clinic", "shop")
-PAIR = ("zebu", "ibex")
-TITLES = {"zebu": "Zebu the First", "ibex": "Ibex the Second"}
+PAIR = ("buffalo", "antelope")
+"""Long names: those of four letters stand in a random ticket by chance."""
+TITLES = {"buffalo": "Buffalo the First", "antelope": "Antelope the Second"}
 FAILURE = "The graphics card went away."
 WORDS = "which should please the dear visitor"
 
@@ -23,7 +24,7 @@ ROWS = [json.loads(line) for db in DATABASES for line in (SAMPLE_DBS / db / "que
 GOLDS = {row["question"]: row["gold_sql"][0] for row in ROWS if row["gold_sql"]}
 """The first of the pair knows them, the second says that it does not know."""
 ANSWERS = {
-    "zebu": GOLDS
+    "buffalo": GOLDS
     | {
         PLAIN: "SELECT country, COUNT(*) AS customers FROM customers GROUP BY country ORDER BY customers DESC, country",
         SAME: "SELECT COUNT(*) FROM orders",
@@ -36,7 +37,7 @@ ANSWERS = {
         SLOW: "SELECT " + " + ".join(["1"] * 300),
         BROKEN: "SELECT COUNT(*) FROM customers",
     },
-    "ibex": {
+    "antelope": {
         PLAIN: 'SELECT c.country FROM customers AS c WHERE c.country = "Germany"',
         SAME: f"SELECT COUNT(id) AS n FROM orders;\n\nThis counts the orders, {WORDS}.",
         LONG: "SELECT id FROM customers WHERE id < 0",
