@@ -36,7 +36,7 @@ class Server:
         self._run(self._initdb, "-D", str(self.folder / "data"), "-U", "arena", "-A", "trust", "-E", "UTF8")
 
     def start(self) -> None:
-        """Tries again while processes of a killed server still end."""
+        """Tries again where processes of a killed server may still end unseen."""
         until = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -52,9 +52,23 @@ class Server:
         self._control("-m", "immediate", "stop")
 
     def kill(self) -> None:
-        """SIGKILL to the server's first process; what it has started ends by itself."""
+        """SIGKILL to the server's first process; what it has started ends by itself, which this waits for."""
         first = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
         os.kill(first, signal.SIGKILL)
+        until = time.monotonic() + START_SECONDS
+        while self._is_running():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    def _is_running(self) -> bool:
+        """Whether a process works in the cluster's folder, as all of a server's do."""
+        for each in Path("/proc").glob("[0-9]*/cwd"):
+            try:
+                if each.readlink() == self.folder / "data":
+                    return True
+            except OSError:  # it has ended
+                continue
+        return False
 
     def _control(self, *command: str) -> None:
         self._run(self._pg_ctl, "-D", str(self.folder / "data"), *command)
