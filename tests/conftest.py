@@ -50,5 +50,12 @@ def db_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """One pool for all tests: whatever a test does to it, it must still answer the next one."""
-    with Sandbox(workers=2, wait_seconds=60, prepare_seconds=1.5) as pool:
+    with Sandbox(workers=2, wait_seconds=60, prepare_seconds=30) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[Sandbox]:
+    """A pool that gives up soon on a text that it is to read, for those that have no end."""
+    with Sandbox(workers=1, wait_seconds=60, prepare_seconds=2) as pool:
         yield pool

@@ -97,8 +97,8 @@ def test_what_is_no_query_has_no_clauses(sql: str) -> None:
     assert clauses(sql, SHOP) is None
 
 
-def test_a_models_text_is_read_in_the_sandbox_and_a_hostile_one_costs_only_itself(sandbox: Sandbox) -> None:
+def test_a_models_text_is_read_in_the_sandbox_and_a_hostile_one_costs_only_itself(hasty: Sandbox) -> None:
     plain = "SELECT name FROM customers WHERE id > 3"
     slow = "SELECT " + "(a).b" * 1900
-    found = sandbox.clauses([(plain, SHOP), (slow, SHOP), (plain, SHOP), ("SELECT '" + "x" * 20_000 + "'", SHOP)])
+    found = hasty.clauses([(plain, SHOP), (slow, SHOP), (plain, SHOP), ("SELECT '" + "x" * 20_000 + "'", SHOP)])
     assert found == [read(plain), None, read(plain), None]

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +16,12 @@ import pytest
 from nl2sql_arena import database, wire
 from nl2sql_arena import sandbox as sandbox_module
 from nl2sql_arena.errors import Infrastructure
-from nl2sql_arena.sandbox import Sandbox
+from nl2sql_arena.sandbox import Sandbox, Worker
 from nl2sql_arena.types import DISPLAY, SCORE, Execution, Limits
 from nl2sql_arena.ui import render
 from nl2sql_arena.worker import MAX_JOBS
 
-SHORT = replace(DISPLAY, seconds=0.5)
+SHORT, LONG = replace(DISPLAY, seconds=0.5), replace(DISPLAY, seconds=600)
 ENDLESS = "SELECT sum(hash(range)) FROM range(1000000000000)"
 DOUBLED = "WITH c0 AS (SELECT 1 AS x), " + ", ".join(f"c{i} AS (SELECT * FROM c{i - 1} a, c{i - 1} b)" for i in range(1, 26)) + " FROM c25"
 
@@ -30,6 +30,31 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="a limit that on
 
 def values(execution: Execution) -> list[object]:
     return [row[0] for row in execution.rows]
+
+
+def pids(pool: Sandbox) -> list[int]:
+    return [worker.process.pid for worker in pool._workers]
+
+
+def until(condition: Callable[[], bool], seconds: float = 120) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def idle(pool: Sandbox) -> list[Worker]:
+    """The workers once all have started, the one that gets the next job first."""
+    assert until(lambda: len(pool._idle) == pool._wanted)
+    return list(pool._idle)
+
+
+def taken(pool: Sandbox, threads: ThreadPoolExecutor, sql: str, path: Path) -> Future[Execution]:
+    """A query with much time that a worker of an idle pool has taken on."""
+    first = idle(pool)[0]
+    running = threads.submit(pool.run, path, sql, LONG)
+    assert until(lambda: first not in pool._idle)
+    return running
 
 
 def test_a_query_gives_its_rows_and_types(sandbox: Sandbox, db_file: Path) -> None:
@@ -106,7 +131,7 @@ def test_an_error_shows_where_in_the_query(sandbox: Sandbox, db_file: Path) -> N
 def test_harm_is_refused_without_a_trace(sandbox: Sandbox, db_file: Path, tmp_path: Path, sql: str) -> None:
     (tmp_path / "secret.csv").write_text("a\nforbidden\n")
     before = db_file.read_bytes()
-    result = sandbox.run(db_file, sql.format(secret=tmp_path / "secret.csv", out=tmp_path / "out"), SHORT)
+    result = sandbox.run(db_file, sql.format(secret=tmp_path / "secret.csv", out=tmp_path / "out"), LONG)
     assert result.outcome in ("refused", "error")
     assert result.rows == ()
     assert "forbidden" not in result.message
@@ -151,13 +176,15 @@ def test_memory_bombs_do_not_go_off(sandbox: Sandbox, db_file: Path, sql: str) -
     assert values(sandbox.run(db_file, "SELECT 42", DISPLAY)) == [42]
 
 
-def test_a_visitor_waits_behind_no_attack(sandbox: Sandbox, db_file: Path) -> None:
+def test_a_visitor_waits_behind_no_attack(db_file: Path) -> None:
     """While one worker is kept busy another answers."""
-    with ThreadPoolExecutor() as threads:
-        attack = threads.submit(sandbox.run, db_file, ENDLESS, replace(DISPLAY, seconds=3))
-        answers = [values(sandbox.run(db_file, f"SELECT {i}", DISPLAY)) for i in range(5)]
+    with ThreadPoolExecutor() as threads, Sandbox(workers=2, wait_seconds=60) as pool:
+        attack = taken(pool, threads, ENDLESS, db_file)
+        answers = [values(pool.run(db_file, f"SELECT {i}", DISPLAY)) for i in range(5)]
         assert not attack.done()
-        assert attack.result().outcome == "timeout"
+        pool.close()
+        with pytest.raises(Infrastructure, match="closed"):
+            attack.result()
     assert answers == [[0], [1], [2], [3], [4]]
 
 
@@ -277,26 +304,28 @@ def test_stop_marks_and_dialect_reach_the_parser(sandbox: Sandbox, db_file: Path
 
 
 @pytest.mark.parametrize("text", ["SELECT " + "(a).b" * 3000, "SELECT " + "(" * 9000, "x" * 200_000], ids=["fields", "parentheses", "long"])
-def test_a_text_that_costs_too_much_comes_back_as_it_is(sandbox: Sandbox, db_file: Path, text: str) -> None:
-    prepared = sandbox.prepare(db_file, f" {text}\n", "postgres")
+def test_a_text_that_costs_too_much_comes_back_as_it_is(hasty: Sandbox, db_file: Path, text: str) -> None:
+    prepared = hasty.prepare(db_file, f" {text}\n", "postgres")
     assert prepared.sql == prepared.formatted == text[:10_000]
     assert len(prepared.repairs) == 1
-    assert values(sandbox.run(db_file, "SELECT 42", DISPLAY)) == [42]
+    assert values(hasty.run(db_file, "SELECT 42", DISPLAY)) == [42]
 
 
 @pytest.mark.parametrize(
-    ("ending", "said"),
+    ("ending", "seconds", "said"),
     [
-        ("time.sleep(60)", "not parsed in time"),
-        (f"sys.exit({wire.MEMORY_EXIT})", "too much memory"),
-        ("os.abort()", "broke down"),
-        ("s.sendall(b'\\x7f' * 100); time.sleep(60)", "too long"),
+        ("time.sleep(600)", 0.3, "not parsed in time"),
+        (f"sys.exit({wire.MEMORY_EXIT})", 60, "too much memory"),
+        ("os.abort()", 60, "broke down"),
+        ("s.sendall(b'\\x7f' * 100); time.sleep(600)", 60, "too long"),
     ],
 )
-def test_why_a_text_was_not_prepared_is_said(db_file: Path, monkeypatch: pytest.MonkeyPatch, ending: str, said: str) -> None:
+def test_why_a_text_was_not_prepared_is_said(
+    db_file: Path, monkeypatch: pytest.MonkeyPatch, ending: str, seconds: float, said: str
+) -> None:
     ready = "import os, socket, sys, time; s = socket.socket(fileno=0); s.sendall(b'\\0\\0\\0\\5ready'); s.recv(9); "
     monkeypatch.setattr(sandbox_module, "BOOT", ready + ending)
-    with Sandbox(workers=1, prepare_seconds=0.3) as pool:
+    with Sandbox(workers=1, prepare_seconds=seconds) as pool:
         prepared = pool.prepare(db_file, "SELECT 1", "duckdb")
     assert prepared.sql == "SELECT 1"
     assert said in prepared.repairs[0]
@@ -311,17 +340,6 @@ def test_preparing_runs_nothing(sandbox: Sandbox, db_file: Path, tmp_path: Path)
 # Workers that die, lie or do not start
 
 
-def pids(pool: Sandbox) -> list[int]:
-    return [worker.process.pid for worker in pool._workers]
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
 def test_workers_killed_while_idle_are_replaced(sandbox: Sandbox, db_file: Path) -> None:
     processes = [worker.process for worker in sandbox._workers]
     for process in processes:
@@ -331,24 +349,23 @@ def test_workers_killed_while_idle_are_replaced(sandbox: Sandbox, db_file: Path)
 
 
 def test_a_query_whose_worker_is_killed_is_run_again(db_file: Path) -> None:
-    with Sandbox(workers=1) as pool, ThreadPoolExecutor() as threads:
-        assert until(lambda: len(pool._idle) == 2)
-        running = threads.submit(pool.run, db_file, ENDLESS, replace(DISPLAY, seconds=2))
-        assert until(lambda: len(pool._idle) == 1)
-        time.sleep(0.2)
-        victim = next(worker for worker in pool._workers if worker not in pool._idle)
-        os.kill(victim.process.pid, signal.SIGKILL)
-        assert running.result().outcome == "timeout"
+    with ThreadPoolExecutor() as threads, Sandbox(workers=1) as pool:
+        victim = idle(pool)[0].process.pid
+        os.kill(victim, signal.SIGSTOP)  # it answers nothing before it is killed
+        running = taken(pool, threads, "SELECT 42", db_file)
+        os.kill(victim, signal.SIGKILL)
+        assert values(running.result()) == [42]
 
 
 def test_a_full_queue_says_so(db_file: Path) -> None:
-    with Sandbox(workers=1, wait_seconds=0.2) as pool, ThreadPoolExecutor() as threads:
-        assert until(lambda: len(pool._idle) == 2)
-        running = threads.submit(pool.run, db_file, ENDLESS, replace(DISPLAY, seconds=1.5))
-        assert until(lambda: len(pool._idle) == 1)
+    with ThreadPoolExecutor() as threads, Sandbox(workers=1, wait_seconds=0.2) as pool:
+        busy = idle(pool)[0].process.pid
+        os.kill(busy, signal.SIGSTOP)
+        running = taken(pool, threads, "SELECT 42", db_file)
         with pytest.raises(Infrastructure, match="queue is full"):
             pool.run(db_file, "SELECT 1", DISPLAY)
-        assert running.result().outcome == "timeout"
+        os.kill(busy, signal.SIGCONT)
+        assert values(running.result()) == [42]
 
 
 def test_a_worker_that_cannot_start_is_our_failure(db_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,7 +409,7 @@ def test_workers_outlive_the_thread_that_asked_first(db_file: Path) -> None:
         thread = threading.Thread(target=pool.run, args=(db_file, "SELECT 1", DISPLAY))
         thread.start()
         thread.join()
-        assert until(lambda: len(pool._idle) == 2)
+        idle(pool)
         before = sorted(pids(pool))
         time.sleep(0.1)
         assert values(pool.run(db_file, "SELECT 42", DISPLAY)) == [42]
@@ -400,12 +417,12 @@ def test_workers_outlive_the_thread_that_asked_first(db_file: Path) -> None:
 
 
 def test_a_worker_is_replaced_after_many_jobs(db_file: Path) -> None:
-    with Sandbox(workers=1) as pool:
-        assert until(lambda: len(pool._idle) == 2)
+    with Sandbox(workers=1, wait_seconds=60) as pool:
+        idle(pool)
         before = set(pids(pool))
         for _ in range(2 * MAX_JOBS + 1):
             assert pool.run(db_file, "SELECT 42", DISPLAY).outcome == "ok"
-        assert until(lambda: len(pool._idle) == 2)
+        idle(pool)
         assert not before & set(pids(pool))
 
 
@@ -456,8 +473,11 @@ def open_file(descriptor: Path) -> str | None:
 def test_the_limits_that_are_named_hold(db_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "forbidden")
     with Sandbox(workers=1) as pool:
+        worker = idle(pool)[0]
         pool.run(db_file, "SELECT 1", DISPLAY)
-        process = Path(f"/proc/{pids(pool)[0]}")
+        for _ in pool._workers:
+            pool.steps("SELECT 1")  # each answers once it has opened its next connection, and is at rest then
+        process = Path(f"/proc/{worker.process.pid}")
         limits = {line[:25].strip(): line[26:46].strip() for line in (process / "limits").read_text().splitlines()}
         status = (process / "status").read_text()
         assert b"forbidden" not in (process / "environ").read_bytes()
@@ -475,7 +495,7 @@ def test_the_limits_that_are_named_hold(db_file: Path, monkeypatch: pytest.Monke
 @linux_only
 @pytest.mark.parametrize("ask", [lambda pool: pool.steps("SELECT 1"), lambda pool: pool.clauses([("SELECT 1", {})])])
 def test_text_that_is_only_explained_or_taken_apart_has_a_limit_of_time_too(ask: Callable[[Sandbox], object]) -> None:
-    with Sandbox(workers=1) as pool:
+    with Sandbox(workers=1, prepare_seconds=30) as pool:
         assert ask(pool)
         limits = [Path(f"/proc/{pid}/limits").read_text() for pid in pids(pool)]
     assert any("Max cpu time" in line and "unlimited" not in line[:46] for each in limits for line in each.splitlines())
