@@ -20,6 +20,8 @@ from urllib.parse import unquote, urlsplit
 
 NAME, TOKEN = "owner/votes", "hf_test_token"
 Files = dict[str, bytes]
+Commit = tuple[str, str, Files]
+"""Its id, title and files."""
 
 
 @dataclass
@@ -37,10 +39,10 @@ class Fault:
 
 
 class Hub:
-    """`commits` are (id, title, files), the newest last."""
+    """`commits` have the newest last."""
 
     def __init__(self) -> None:
-        self.commits: list[tuple[str, str, Files]] = []
+        self.commits: list[Commit] = []
         self.is_private = True
         self.faults: list[Fault] = []
         self.asked: list[str] = []
@@ -71,11 +73,11 @@ class Hub:
         """The battles of all votes in the copy, once for each line."""
         return [each["row"]["battle_id"] for each in self.rows if each["table"] == "events" and each["row"]["kind"] == "vote"]
 
-    def add(self, title: str, files: Files) -> str:
+    def add(self, title: str, files: Files) -> Commit:
         with self.lock:
             oid = hashlib.sha1(str(next(self._ids)).encode()).hexdigest()
             self.commits.append((oid, title, files))
-            return oid
+            return self.commits[-1]
 
     def at(self, revision: str) -> Files | None:
         if revision == "main":
@@ -216,14 +218,12 @@ def handler(hub: Hub) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - the few r
                         files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
                     elif line["key"] == "deletedFile":
                         del files[line["value"]["path"]]
-                oid = hub.add(header["summary"], files)
+                oid, _, _ = hub.add(header["summary"], files)
             return 200, json.dumps({"commitUrl": f"{hub.endpoint}/datasets/{NAME}/commit/{oid}", "commitOid": oid}).encode(), {}
 
         def squash(self) -> tuple[int, bytes, dict[str, str]]:
             with hub.lock:
-                files = hub.files
-                hub.commits.clear()
-                hub.add("Votes", files)
+                hub.commits[:] = [hub.add("Votes", hub.files)]  # whoever looks meanwhile finds the old ones or this
             return 200, b"", {}
 
     return Handler
