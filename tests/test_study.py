@@ -675,6 +675,7 @@ def test_progress_on_the_command_line_is_what_the_page_shows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    monkeypatch.setattr("nl2sql_arena.votes.store.now", lambda: AT)  # each vote comes at once
     found, store = study.load(EXAMPLE), Store(tmp_path / "votes.sqlite")
     first, second = found.questions[:2]
     seats = [Seat(found.hash, "", 1, voter) for voter in (ANN, BOB)]

@@ -501,6 +501,13 @@ def test_odd_votes_are_flagged(votes: list[dict[str, str]], expected: set[str]) 
     assert len(found) == len(votes)
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between a battle and its vote no time passes."""
+    monkeypatch.setattr("nl2sql_arena.votes.store.now", START.isoformat)
+
+
+@pytest.mark.usefixtures("at_once")
 def test_flagged_votes_are_in_the_raw_figure_only(store: Store) -> None:
     assert all("too_fast" in each["flags"] for each in store.votes())
     assert store.votes(filtered=True) == []
