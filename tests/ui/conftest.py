@@ -1,8 +1,8 @@
 """A running app with scripted models, and browsers to look at it."""
 
+import multiprocessing
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +20,7 @@ from tests.ports import free_port
 from tests.scripted_model import write_scripted
 from tests.ui.looks import WAIT_MS
 from tests.ui.script import ANSWERS, PAIR, SAMPLE_DBS, TITLES
+from tests.ui.scripted_app import serve_in
 
 SCRIPT = Path(__file__).with_name("scripted_app.py")
 START_SECONDS = 240
@@ -35,21 +36,33 @@ def wait_for(condition, seconds=60):
         time.sleep(0.02)
 
 
-class Server:
-    """The app as its own process on a data folder; `start` again after `kill` is a restart. As a context it starts, and ends at the end."""
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["gradio", "torch", "nl2sql_arena.services", "nl2sql_arena.ui"])  # three quarters of a start
 
-    def __init__(self, data):
-        self.data = data
+
+class Server:
+    """The app as its own process on a data folder; `start` again after `kill` is a restart. As a context it starts, and ends at the end.
+
+    It begins with its imports done, unless it is `bare`: as whoever starts it has it, and for variables that are read at an import.
+    """
+
+    def __init__(self, data, bare=False):
+        self.data, self.bare = data, bare
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.parent / f"{data.name}.log"
 
     def start(self):
         self.data.mkdir(exist_ok=True)
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen([sys.executable, SCRIPT, self.data, str(self.port)], stdout=log, stderr=log)
+        if self.bare:
+            with self.log.open("a") as log:
+                self.process = subprocess.Popen([sys.executable, SCRIPT, self.data, str(self.port)], stdout=log, stderr=log)
+        else:
+            environment = {"GRADIO_ANALYTICS_ENABLED": "False", **os.environ}
+            self.process = FORKS.Process(target=serve_in, args=(environment, self.log, self.data, self.port), daemon=True)
+            self.process.start()
         until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until and self.process.poll() is None:
+        while time.monotonic() < until and self.runs():
             try:
                 return httpx.get(f"{self.url}/config", verify=False).raise_for_status()  # no certificates to read
             except httpx.HTTPError:
@@ -64,13 +77,25 @@ class Server:
     def __exit__(self, *_):
         self.stop()
 
+    def runs(self):
+        return self.process.poll() is None if self.bare else self.process.is_alive()
+
+    def ended(self):
+        """Its exit status, once it has ended."""
+        if self.bare:
+            return self.process.wait(timeout=60)
+        self.process.join(60)
+        assert not self.runs(), "the app does not end"
+        return self.process.exitcode
+
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()
+        self.ended()
 
     def stop(self):
+        """Tell it to end; its exit status."""
         self.process.terminate()
-        self.process.wait(timeout=60)
+        return self.ended()
 
     def allow(self, answers=None):
         """How many answers the models give from now on, until more are allowed; None: all that are asked for."""

@@ -1,4 +1,6 @@
-"""The real app on a scripted pair: `python tests/ui/scripted_app.py DATA_FOLDER PORT`. What is scripted is only the models' words."""
+"""The real app on a scripted pair: `python tests/ui/scripted_app.py DATA_FOLDER PORT`, or `serve_in` of a process that is one already. What
+is scripted is only the models' words.
+"""
 
 import json
 import os
@@ -79,12 +81,25 @@ def link_databases(folder):
             (folder / name).symlink_to(SAMPLE_DBS / name)
 
 
-if __name__ == "__main__":
-    data = Path(sys.argv[1])
+def serve(data, port):
     write_models(data / "models")
     link_databases(data / "sample_dbs")
     runs.SHIPPED = data / "shipped"  # the run that ships is of other models and databases
     backends.BACKENDS["moody"] = partial(load_moody, gate=Gate(data / "allowed"))
     os.environ.setdefault("ARENA_AUDIT_EVERY", "0")  # asked by chance it would be in the way of other tests
     folders = {"data": data, "models": data / "models", "sample_dbs": data / "sample_dbs"}
-    app.main(replace(load(), **folders, host="127.0.0.1", port=int(sys.argv[2]), profile="auto", chosen_models=PAIR))
+    app.main(replace(load(), **folders, host="127.0.0.1", port=port, profile="auto", chosen_models=PAIR))
+
+
+def serve_in(environment, log, data, port):
+    """Serve under these variables, with all that is printed in a file."""
+    os.environ.clear()
+    os.environ.update(environment)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    serve(data, port)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), int(sys.argv[2]))

@@ -55,7 +55,7 @@ class Visitor(threading.Thread):
 
 @pytest.fixture
 def server(tmp_path):
-    made = Server(tmp_path / "data")
+    made = Server(tmp_path / "data", bare=True)
     made.data.mkdir()
     yield made
     made.kill()

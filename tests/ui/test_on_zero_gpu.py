@@ -18,7 +18,7 @@ VISITOR = "a visitor's token"
 def space(tmp_path_factory):
     """The running app, and what the stand-in saw of it."""
     home = tmp_path_factory.mktemp("zero")
-    running = Server(home / "data")
+    running = Server(home / "data", bare=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.fspath(STAND_IN))
         patch.setenv("SPACES_ZERO_GPU", "true")

@@ -21,7 +21,7 @@ def hub(monkeypatch):
 
 
 def test_a_vote_is_sent_when_the_app_is_told_to_end_and_back_on_an_empty_machine(hub, tmp_path):
-    with Server(tmp_path / "data") as server:
+    with Server(tmp_path / "data", bare=True) as server:
         page = RawPage(server.url)
         page.ask(PLAIN)
         assert "Recorded" not in page.seen
@@ -30,8 +30,7 @@ def test_a_vote_is_sent_when_the_app_is_told_to_end_and_back_on_an_empty_machine
         assert "Recorded" in page.seen
         assert hub.votes() == [], "the battle was sent, the vote waits for the next commit"
         assert KEPT["saved"] in page.shown["kept"]
-        server.process.terminate()
-        assert server.process.wait(timeout=60) == 0
+        assert server.stop() == 0
         assert len(hub.votes()) == 1
         shutil.rmtree(server.data)
         server.start()
@@ -55,7 +54,7 @@ def test_without_a_token_the_vote_is_kept_and_the_page_says_that_it_is_not_synce
 
 def test_the_page_says_when_the_copy_has_its_vote(hub, tmp_path, monkeypatch):
     monkeypatch.setenv("ARENA_SYNC_SECONDS", "1")
-    with Server(tmp_path / "data") as server:
+    with Server(tmp_path / "data", bare=True) as server:
         page = RawPage(server.url)
         page.ask(PLAIN)
         page.vote("model_a")
