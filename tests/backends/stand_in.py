@@ -63,6 +63,8 @@ class StandIn:
 
 class _Handler(BaseHTTPRequestHandler):
     stand_in: StandIn
+    is_open = False
+    """Whether this request for an answer counts among the server's open ones."""
 
     def log_message(self, *_: Any) -> None:
         """Silence."""
@@ -105,13 +107,19 @@ class _Handler(BaseHTTPRequestHandler):
             mood = server.moods.pop(0) if server.moods else ""
             server.open += 1
             server.most_open = max(server.most_open, server.open)
+            self.is_open = True
         try:
             getattr(self, f"_{mood.replace(' ', '_') or 'well'}")(body)
         except (BrokenPipeError, ConnectionResetError):
             server.left.set()
         finally:
-            with server.lock:
-                server.open -= 1
+            self._count_out()
+
+    def _count_out(self) -> None:
+        """Before the last words of an answer: whoever has read them may ask anew before this thread goes on."""
+        with self.stand_in.lock:
+            self.stand_in.open -= self.is_open
+            self.is_open = False
 
     def _well(self, body: dict[str, Any], cut_after: int = 0, stuck_after: int = 0, finish: str = "") -> None:
         chat = "messages" in body
@@ -139,10 +147,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._event({"choices": [last | {"finish_reason": finish}]})
         if body.get("stream_options", {}).get("include_usage"):
             self._event({"choices": [], "usage": usage})
+        self._count_out()
         self.wfile.write(b"data: [DONE]\n\n")
 
     def _slow(self, body: dict[str, Any]) -> None:
-        self.stand_in.go_on.wait(20)
+        self.stand_in.go_on.wait(60)
         self._well(body)
 
     def _stuck(self, body: dict[str, Any]) -> None:
@@ -182,9 +191,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _crowded(self, _: dict[str, Any]) -> None:
         """As llama.cpp, whose shared context is full before two that came together have their answers."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while self.stand_in.most_open < 2 and time.monotonic() < until:
             time.sleep(0.01)
+        self._count_out()
         self._start_stream()
         self._event({"error": {"message": "Context size has been exceeded.", "type": "server_error", "code": 500}})
 
@@ -224,6 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _send(self, status: int, said: Any, headers: Mapping[str, str] | None = None) -> None:
+        self._count_out()
         raw = (said if isinstance(said, str) else json.dumps(said)).encode()
         self.send_response(status)
         for name, value in (headers or {}).items():

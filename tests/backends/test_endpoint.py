@@ -24,7 +24,7 @@ from tests.ports import free_port, wait_for_server
 
 SQL = "SELECT count(*) FROM orders WHERE total > 10 ORDER BY id"
 ANSWERS = {"how many?": SQL, "which?": "SELECT city FROM customers", "on and on": f"{SQL}\n```\nThis query counts."}
-QUICK = Patience(attempts=3, first=0.01, longest=0.01, asked=0.02, loading=1.0)
+QUICK = Patience(attempts=3, first=0.01, longest=0.01, asked=0.02)
 Serve = Callable[..., StandIn]
 
 
@@ -43,6 +43,12 @@ def serve() -> Iterator[Serve]:
 
 def ask(name: str = "a", question: str = "how many?", cap: int = 50, stop: tuple[str, ...] = ("```",)) -> GenerationRequest:
     return GenerationRequest(name, "tiny", Prompt("orders(id, total)\n", question + "\n", stop), Generation(cap))
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    until = time.monotonic() + 60
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def one(server: StandIn, request: GenerationRequest | None = None, card: ModelCard | None = None) -> Completion:
@@ -120,6 +126,7 @@ def test_an_answer_has_a_time_limit(serve: Serve) -> None:
     server = serve("slow")
     completion = one(server, card=server.card(seconds=1))
     assert completion.failure.endswith("gave no whole answer within 1 seconds.")
+    wait_for(lambda: server.asked)
     assert len(server.asked) == 1
 
 
@@ -163,7 +170,7 @@ def test_a_cancel_is_felt_while_the_server_is_silent_and_leaves_it_alone(serve: 
     assert [(c.id, c.finish_reason) for c in done] == [("a", "cancelled"), ("b", "cancelled")]
     assert SQL.startswith(done[0].text)
     assert done[0].text
-    assert server.left.wait(10), "the server is told to stop writing"
+    assert server.left.wait(60), "the server is told to stop writing"
 
 
 def test_no_more_requests_are_open_than_the_card_says(serve: Serve) -> None:
@@ -173,9 +180,7 @@ def test_no_more_requests_are_open_than_the_card_says(serve: Serve) -> None:
     threads = [threading.Thread(target=lambda: found.extend(backend.generate([ask(f"{n}") for n in range(3)]))) for _ in range(2)]
     for thread in threads:
         thread.start()
-    until = time.monotonic() + 10
-    while server.open < 2 and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_for(lambda: server.open == 2)
     server.go_on.set()
     for thread in threads:
         thread.join()
@@ -201,7 +206,8 @@ def test_a_question_that_fills_the_context_alone_is_a_failure(serve: Serve) -> N
     assert len(server.asked) == 1 + QUICK.attempts
 
 
-def test_a_server_that_still_loads_its_model_is_waited_for(serve: Serve) -> None:
+def test_a_server_that_still_loads_its_model_is_waited_for(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     server = serve(listed=[{"id": MODEL, "owned_by": "llamacpp", "meta": {"n_ctx": 100}}], loading=2)
     backend = load(server.card(), patience=QUICK)
     assert (backend.context, backend.count_tokens("one two")) == (100, 2)

@@ -68,7 +68,7 @@ def test_a_cancel_ends_its_work(url: str) -> None:
     seen: list[str] = []
     (done,) = served(url).generate([ask("a", "SELECT SELECT", 240)], lambda _, text: seen.append(text), lambda: bool(seen))
     assert done.finish_reason == "cancelled"
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while (busy := any(slot["is_processing"] for slot in httpx.get(url.removesuffix("v1") + "slots").json())) and time.monotonic() < until:
         time.sleep(0.05)
     assert not busy
