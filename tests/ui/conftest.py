@@ -44,21 +44,23 @@ class Server:
     """The app as its own process on a data folder; `start` again after `kill` is a restart. As a context it starts, and ends at the end.
 
     It begins with its imports done, unless it is `bare`: as whoever starts it has it, and for variables that are read at an import.
+    `variables` of its environment are for it alone, at each start.
     """
 
-    def __init__(self, data, bare=False):
-        self.data, self.bare = data, bare
+    def __init__(self, data, bare=False, **variables):
+        self.data, self.bare, self.variables = data, bare, variables
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.parent / f"{data.name}.log"
 
     def start(self):
         self.data.mkdir(exist_ok=True)
+        environment = {"GRADIO_ANALYTICS_ENABLED": "False", **os.environ, **self.variables}
         if self.bare:
             with self.log.open("a") as log:
-                self.process = subprocess.Popen([sys.executable, SCRIPT, self.data, str(self.port)], stdout=log, stderr=log)
+                command = [sys.executable, SCRIPT, self.data, str(self.port)]
+                self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         else:
-            environment = {"GRADIO_ANALYTICS_ENABLED": "False", **os.environ}
             self.process = FORKS.Process(target=serve_in, args=(environment, self.log, self.data, self.port), daemon=True)
             self.process.start()
         until = time.monotonic() + START_SECONDS
@@ -139,7 +141,7 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=2 * WAIT_MS)
         yield running
         running.close()
 

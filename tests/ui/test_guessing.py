@@ -23,10 +23,8 @@ TOLD = r"[0-9]\.[0-9]+ s\b|scripted|changed before running"
 @pytest.fixture(scope="module")
 def auditing(tmp_path_factory):
     """An app that asks after each blind vote."""
-    with pytest.MonkeyPatch.context() as changed:
-        changed.setenv("ARENA_AUDIT_EVERY", "1")
-        with Server(tmp_path_factory.mktemp("auditing") / "data") as running:
-            yield running
+    with Server(tmp_path_factory.mktemp("auditing") / "data", ARENA_AUDIT_EVERY="1") as running:
+        yield running
 
 
 @pytest.fixture

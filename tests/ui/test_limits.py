@@ -13,12 +13,10 @@ LIMITS = {"ASKS": 2, "VOTES": 1, "QUERIES": 1, "FILES": 1, "RUNS": 1}
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as changed:
-        for action, limit in LIMITS.items():
-            changed.setenv(f"ARENA_{action}_PER_HOUR", str(limit))
-        with Server(tmp_path_factory.mktemp("limited") / "data") as server:
-            page_from(server, "").ask(PLAIN)  # what only the first question waits for: minutes are told from when a question begins
-            yield server
+    limits = {f"ARENA_{action}_PER_HOUR": str(limit) for action, limit in LIMITS.items()}
+    with Server(tmp_path_factory.mktemp("limited") / "data", **limits) as server:
+        page_from(server, "").ask(PLAIN)  # what only the first question waits for: minutes are told from when a question begins
+        yield server
 
 
 def page_from(server, address):

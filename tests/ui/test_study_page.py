@@ -58,14 +58,12 @@ question = "{SAME}"
 """
 
 
-def started(data, monkeypatch, text):
+def started(data, text):
     """The scripted app on a study."""
     data.mkdir(parents=True)
     file = data.parent / f"{data.name}.toml"
     file.write_text(text)
-    monkeypatch.setenv("ARENA_STUDY", str(file))
-    monkeypatch.setenv("ARENA_STUDY_SECRET", SECRET)
-    running = Server(data)
+    running = Server(data, ARENA_STUDY=str(file), ARENA_STUDY_SECRET=SECRET)
     running.start()
     running.study = study.load(file)
     return running
@@ -80,19 +78,18 @@ def codes():
 @pytest.fixture(scope="module")
 def roomy(tmp_path_factory):
     """A study that wants more votes than these tests give."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        text = TEXT.replace("CODES", ", ".join(f'"CODE-{number:06}"' for number in range(40)))
-        text = text.replace("votes_per_question = 2", "votes_per_question = 99")
-        running = started(tmp_path_factory.mktemp("study") / "data", monkeypatch, text)
-        yield running
-        running.stop()
+    text = TEXT.replace("CODES", ", ".join(f'"CODE-{number:06}"' for number in range(40)))
+    text = text.replace("votes_per_question = 2", "votes_per_question = 99")
+    running = started(tmp_path_factory.mktemp("study") / "data", text)
+    yield running
+    running.stop()
 
 
 @pytest.fixture
-def small(tmp_path, monkeypatch):
+def small(tmp_path):
     """A study that two voters end, each with every question; its codes admit two each."""
     text = TEXT.replace("CODES", '"CODE-000001", "CODE-000002"').replace("votes_per_voter = 2", "voters_per_code = 2\nvotes_per_voter = 3")
-    running = started(tmp_path / "data", monkeypatch, text)
+    running = started(tmp_path / "data", text)
     yield running
     running.stop()
 
@@ -100,15 +97,14 @@ def small(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def auditing(tmp_path_factory, codes):
     """A study of four questions, of which one comes again; after each vote it is asked which model A was."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        text = TEXT.replace("CODES", ", ".join(f'"{next(codes)}"' for _ in range(5)))
-        text = text.replace("audit_share = 0", "audit_share = 1\ncontrol_share = 0.25")
-        text = text.replace("votes_per_voter = 2", "votes_per_voter = 4").replace("votes_per_question = 2", "votes_per_question = 99")
-        text += f'\n[[questions]]\ndb = "shop"\nid = "own-long"\nquestion = "{LONG}"\n'
-        running = started(tmp_path_factory.mktemp("audit") / "data", monkeypatch, text)
-        running.codes = iter(re.findall(r"CODE-\d+", text))
-        yield running
-        running.stop()
+    text = TEXT.replace("CODES", ", ".join(f'"{next(codes)}"' for _ in range(5)))
+    text = text.replace("audit_share = 0", "audit_share = 1\ncontrol_share = 0.25")
+    text = text.replace("votes_per_voter = 2", "votes_per_voter = 4").replace("votes_per_question = 2", "votes_per_question = 99")
+    text += f'\n[[questions]]\ndb = "shop"\nid = "own-long"\nquestion = "{LONG}"\n'
+    running = started(tmp_path_factory.mktemp("audit") / "data", text)
+    running.codes = iter(re.findall(r"CODE-\d+", text))
+    yield running
+    running.stop()
 
 
 class Page(RawPage):
