@@ -30,6 +30,20 @@ KILNS = (
 Say = Callable[[str], None]
 
 
+HURRIED = datasets.gate.SECONDS
+"""As in earnest, for queries without end; all others have more time than a busy machine needs."""
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.gate, "SECONDS", 60.0)
+
+
+@pytest.fixture
+def hurried(unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.gate, "SECONDS", HURRIED)
+
+
 def quiet(_line: str) -> None:
     """No log."""
 
@@ -341,12 +355,6 @@ def test_guessed_types_give_way_to_their_query(tmp_path: Path) -> None:
     assert found.counts[B_MC2]["repaired: guessed type of a column changed to fit its query"] == 2
 
 
-@pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes long is given up sooner than in earnest."""
-    monkeypatch.setattr(datasets.gate, "SECONDS", 0.4)
-
-
 def test_what_cannot_be_mended_is_dropped_and_counted(tmp_path: Path, hurried: None) -> None:
     def row(sql: str, context: str = KILNS, prompt: str = "a question") -> dict[str, Any]:
         return {"sql_prompt": f"{prompt} about {sql}" if prompt else "", "sql": sql, "sql_context": context}
@@ -420,7 +428,7 @@ def test_what_is_no_type_never_gets_into_a_statement(text: str) -> None:
 def checked(sandbox: Sandbox, schema: str, *queries: str, dialect: str = "duckdb", guessed: bool = False) -> dict[str, Any]:
     """A worker's verdict on queries about a schema."""
     item = {"ddl": schema, "path": "", "dialects": [dialect], "guessed": guessed, "queries": queries}
-    (verdict,) = sandbox.check([item], 1.0)
+    (verdict,) = sandbox.check([item], 60.0)
     return verdict
 
 
