@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -356,30 +355,37 @@ def test_another_recipe_does_not_continue_a_run(tmp_path: Path) -> None:
     assert checkpoints.begin(tmp_path / "run", {"rate": 2}, again=True) is None
 
 
-def command(path: Path, data: Path) -> "subprocess.Popen[str]":
-    arguments = [sys.executable, "-m", "nl2sql_arena", "--data", str(data), "train", "sft", "--recipe", str(path)]
-    return subprocess.Popen(
-        arguments, cwd=settings.ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+DYING = """
+import os, signal, sys
+from nl2sql_arena import cli
+from nl2sql_arena.training.tuning.progress import Keeper
+
+def on_log(keeper, arguments, state, *rest, **more):
+    logged(keeper, arguments, state, *rest, **more)
+    if state.global_step > int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+logged, Keeper.on_log = Keeper.on_log, on_log
+cli.main(sys.argv[2:])
+"""
+
+
+def command(path: Path, data: Path, *start: str) -> "subprocess.CompletedProcess[str]":
+    arguments = [sys.executable, *start, "--data", str(data), "train", "sft", "--recipe", str(path)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(arguments, cwd=settings.ROOT, env=environment, text=True, capture_output=True, check=False)
 
 
 def killed_after(path: Path, data: Path, step: int) -> None:
-    """Starts the command and kills it once the checkpoint of `step` is whole."""
-    running = command(path, data)
-    mark = data / "training" / path.parent.name / f"checkpoint-{step}" / checkpoints.MARK
-    deadline = time.monotonic() + 300
-    while not mark.exists() and running.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    running.send_signal(signal.SIGKILL)
-    _, said = running.communicate()
-    assert mark.exists(), said
-    assert running.returncode == -signal.SIGKILL, said
+    """Runs the command, which is killed as soon as it has told of the step after the checkpoint of `step`."""
+    done = command(path, data, "-c", DYING, str(step))
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (data / "training" / path.parent.name / f"checkpoint-{step}" / checkpoints.MARK).exists(), done.stderr
 
 
 def finish(path: Path, data: Path) -> None:
-    running = command(path, data)
-    out, said = running.communicate()
-    assert (running.returncode, out) == (0, ""), said
+    done = command(path, data, "-m", "nl2sql_arena")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_one_command_from_raw_rows_to_a_contestant_though_it_was_killed(
