@@ -173,8 +173,8 @@ def test_a_title_that_is_none_is_left_out_and_changes_nothing_else(hub: Hub, mac
 def test_votes_of_several_boots_come_together(hub: Hub, machine: Callable[..., Machine]) -> None:
     for number in range(3):
         boot = machine()
+        boot.vote(f"of boot {number}")  # before the start: all in one commit
         boot.sync.start()
-        boot.vote(f"of boot {number}")
         assert boot.close()
     last = machine()
     last.sync.start()
@@ -198,9 +198,9 @@ def test_an_open_battle_of_before_can_still_be_voted_on(hub: Hub, machine: Calla
 
 def test_a_torn_line_is_left_out_and_said(hub: Hub, machine: Callable[..., Machine], caplog: pytest.LogCaptureFixture) -> None:
     one = machine()
-    one.sync.start()
-    one.vote("whole")
+    one.vote("whole")  # before the start: all in one segment
     one.vote("torn", BOB)
+    one.sync.start()
     assert one.close()
     ((path, data),) = hub.segments.items()
     at = data.rindex(b'{"format"')
@@ -216,8 +216,8 @@ def test_a_vote_whose_battle_is_nowhere_is_left_out_and_said(
     hub: Hub, machine: Callable[..., Machine], caplog: pytest.LogCaptureFixture
 ) -> None:
     one = machine()
+    one.vote("whole")  # before the start: all in one segment
     one.sync.start()
-    one.vote("whole")
     assert one.close()
     ((path, data),) = hub.segments.items()
     hub.add("lost a line", {**hub.files, path: data.split(b"\n", 1)[1]})
@@ -506,8 +506,8 @@ def test_many_segments_become_few_and_no_vote_is_lost(hub: Hub, machine: Callabl
 
 def test_a_segment_of_another_version_is_read_as_far_as_it_is_known(hub: Hub, machine: Callable[..., Machine]) -> None:
     one = machine()
+    one.vote("first")  # before the start: all in one segment
     one.sync.start()
-    one.vote("first")
     assert one.close()
     ((path, data),) = hub.segments.items()
     records, _ = read(data)
