@@ -12,7 +12,7 @@ from nl2sql_arena.services import Services
 from nl2sql_arena.types import Completion, GenerationRequest, Request
 from tests.use_cases.scripted_models import LEFT, RIGHT
 
-SOON = 20.0
+SOON = 120.0
 
 
 def test_every_item_is_worked_on_once_and_keeps_its_place() -> None:
