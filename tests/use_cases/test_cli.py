@@ -414,7 +414,7 @@ def test_each_line_is_answered_before_the_next_is_asked(arena_settings: Settings
         for number in range(3):
             running.stdin.write(json.dumps({"id": number, "sql": f"SELECT {number}"}) + "\n")
             running.stdin.flush()
-            assert select.select([running.stdout], [], [], 60)[0], "no answer while standard input is open"
+            assert select.select([running.stdout], [], [], 300)[0], "no answer while standard input is open"
             assert json.loads(running.stdout.readline())["rows"] == [[number]]
         running.stdin.close()
         assert running.wait() == 0
