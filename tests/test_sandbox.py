@@ -315,7 +315,7 @@ def test_a_text_that_costs_too_much_comes_back_as_it_is(hasty: Sandbox, db_file:
     ("ending", "seconds", "said"),
     [
         ("time.sleep(600)", 0.3, "not parsed in time"),
-        (f"sys.exit({wire.MEMORY_EXIT})", 60, "too much memory"),
+        (f"os._exit({wire.MEMORY_EXIT})", 60, "too much memory"),
         ("os.abort()", 60, "broke down"),
         ("s.sendall(b'\\x7f' * 100); time.sleep(600)", 60, "too long"),
     ],
@@ -323,7 +323,7 @@ def test_a_text_that_costs_too_much_comes_back_as_it_is(hasty: Sandbox, db_file:
 def test_why_a_text_was_not_prepared_is_said(
     db_file: Path, monkeypatch: pytest.MonkeyPatch, ending: str, seconds: float, said: str
 ) -> None:
-    ready = "import os, socket, sys, time; s = socket.socket(fileno=0); s.sendall(b'\\0\\0\\0\\5ready'); s.recv(9); "
+    ready = "import os, socket, time; s = socket.socket(fileno=0); s.sendall(b'\\0\\0\\0\\5ready'); s.recv(9); "
     monkeypatch.setattr(sandbox_module, "BOOT", ready + ending)
     with Sandbox(workers=1, prepare_seconds=seconds) as pool:
         prepared = pool.prepare(db_file, "SELECT 1", "duckdb")
