@@ -14,10 +14,10 @@ hypothesis.settings.load_profile("ci")  # the same examples in each run, however
 LONGEST = """
     training/test_mini ui/test_benchmark_tab ui/test_page training/test_phrasebook training/test_tune
     training/test_datasets use_cases/test_cli ui/test_study_page ui/test_blindness ui/test_synced_votes test_sandbox
-    ui/test_lost_disks test_vote_stores test_vote_sync ui/test_visitor ui/test_guessing training/test_grammar test_study
+    test_vote_stores test_vote_sync ui/test_visitor ui/test_guessing training/test_grammar test_study
     use_cases/test_bench_run training/test_prefer test_sample_dbs test_benchmark_databases backends/test_endpoint
     ui/test_payload_audit ui/test_limits ui/test_by_hand ui/test_on_zero_gpu test_vote_exports backends/test_batches
-    use_cases/test_verify use_cases/test_benchmark test_zero_gpu
+    use_cases/test_verify use_cases/test_benchmark test_zero_gpu ui/test_lost_disks
 """.split()
 """Files by the time that they take: they begin first, so that at the end no process waits long for another one's file."""
 TINY_SCHEMA = """

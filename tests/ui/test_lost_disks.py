@@ -70,7 +70,8 @@ def votes_in(server):
         return found
 
 
-@pytest.mark.parametrize(("seed", "kills"), [(5, 1), pytest.param(6, 8, marks=pytest.mark.long)])
+@pytest.mark.long  # its short form is without a page, in test_vote_sync
+@pytest.mark.parametrize(("seed", "kills"), [(5, 1), (6, 8)])
 def test_after_a_kill_amid_votes_and_the_loss_of_the_disk_every_synced_vote_is_back(server, monkeypatch, seed, kills):
     rng = random.Random(seed)
     with running() as hub:
