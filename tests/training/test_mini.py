@@ -368,7 +368,7 @@ def test_the_adapter_changes_its_base(minis: tuple[Path, dict[str, Any], list[st
     ids = torch.arange(100, 150)[None]
     with torch.inference_mode():
         base, adapted = (load(minis[0], name)._model(input_ids=ids).logits for name in ("p", "p-lora"))
-    assert not torch.equal(base, adapted), "by however few steps the processor has had time for"
+    assert not torch.allclose(base, adapted, atol=1e-3)
 
 
 def test_weights_are_half_precision_safetensors_that_everyone_may_read(minis: tuple[Path, dict[str, Any], list[str]]) -> None:

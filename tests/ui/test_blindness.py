@@ -19,6 +19,9 @@ OPEN = "Open: names and live text"
 SHARED = {"header", "first", "second", "bench-models", "cards"}
 """Elements that name both models, the same for every visitor."""
 
+LONG_WORD = re.compile(r"[\w.-]{20,}")
+"""Tickets and ids, in which a short word may stand by chance."""
+
 
 def secrets_in(text):
     return [secret for secret in SECRETS if re.search(secret, text, re.IGNORECASE)]
@@ -65,7 +68,7 @@ def test_no_part_of_the_ballot_tells_before_the_vote_nor_after_a_skip(page, serv
             for handler in page.handlers(element, event):
                 page.call(handler)
         page.call(page.handlers("vote-tie")[-1])
-        assert "gold answer" not in page.seen, until
+        assert "gold" not in LONG_WORD.sub("", page.seen), until
         page.click("skip")
     assert not secrets_in(page.seen)
     assert server.count("events") == before + 1, "the skip"
@@ -98,9 +101,9 @@ def test_sides_are_shuffled(page, server):
         firsts.append(re.findall("|".join(TITLES.values()), page.shown["title-a"])[0])
     left = firsts.count(TITLES["buffalo"])
     changes = sum(one != other for one, other in itertools.pairwise(firsts))
-    # A fair coin leaves either range in fewer than one of a million runs.
-    assert 5 <= left <= 35, firsts
-    assert 5 <= changes <= 34, firsts
+    # A fair coin leaves either range once in ten thousand runs.
+    assert 8 <= left <= 32, firsts
+    assert 8 <= changes <= 31, firsts
 
 
 def test_a_vote_without_a_battle_is_refused(page, server):
